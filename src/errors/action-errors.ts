@@ -1,0 +1,31 @@
+import type { Json } from './json.js'
+import { RunwrightError } from './runwright-error.js'
+
+/** Why an action did not succeed. */
+export type ActionErrorCode =
+  | 'TARGET_NOT_FOUND'
+  | 'TARGET_NOT_ACTIONABLE'
+  | 'TARGET_AMBIGUOUS'
+  | 'NAVIGATION_FAILED'
+  | 'ACTION_TIMEOUT'
+  | 'ACTION_FAILED'
+  | 'ACTION_BLOCKED'
+  | 'ASSERTION_FAILED'
+  | 'EXTRACTION_FAILED'
+  | 'SCHEMA_MISMATCH'
+  | 'PAGE_CLOSED'
+  | 'NO_PAGE'
+  | 'DOWNLOAD_FAILED'
+  | 'UNKNOWN_SECRET'
+
+/** An action on a page failed; the code says how, `details` names target and page. */
+export class ActionError extends RunwrightError {
+  static override readonly kind = 'ActionError'
+  declare readonly code: ActionErrorCode
+  constructor(
+    message: string,
+    options: { code: ActionErrorCode; details?: Readonly<Record<string, Json | undefined>>; cause?: unknown; retryable?: boolean },
+  ) {
+    super(message, options)
+  }
+}

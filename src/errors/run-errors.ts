@@ -1,0 +1,75 @@
+import type { Json } from './json.js'
+import { RunwrightError } from './runwright-error.js'
+
+type Details = Readonly<Record<string, Json | undefined>>
+
+/** No such workflow, or no such version, in this organisation. Code `WORKFLOW_NOT_FOUND`. */
+export class WorkflowNotFoundError extends RunwrightError {
+  static override readonly kind = 'WorkflowNotFoundError'
+  constructor(workflowPermanentId: string, version?: number) {
+    super(`No workflow ${workflowPermanentId}${version === undefined ? '' : ` with version ${version}`} in this organisation`, {
+      code: 'WORKFLOW_NOT_FOUND',
+      details: { workflowPermanentId, version },
+    })
+  }
+}
+
+/** Somebody else saved the same version first. Code `WORKFLOW_VERSION_CONFLICT`, retryable after reading again. */
+export class WorkflowVersionConflictError extends RunwrightError {
+  static override readonly kind = 'WorkflowVersionConflictError'
+  constructor(workflowPermanentId: string, version: number) {
+    super(`Version ${version} of workflow ${workflowPermanentId} was saved by somebody else meanwhile`, {
+      code: 'WORKFLOW_VERSION_CONFLICT',
+      details: { workflowPermanentId, version },
+      retryable: true,
+    })
+  }
+}
+
+/** No such run in this organisation. Code `RUN_NOT_FOUND`. */
+export class RunNotFoundError extends RunwrightError {
+  static override readonly kind = 'RunNotFoundError'
+  constructor(workflowRunId: string) {
+    super(`No run ${workflowRunId} in this organisation`, { code: 'RUN_NOT_FOUND', details: { workflowRunId } })
+  }
+}
+
+/** A status that the run's present one may not go to. Code `ILLEGAL_TRANSITION`. */
+export class IllegalTransitionError extends RunwrightError {
+  static override readonly kind = 'IllegalTransitionError'
+  constructor(workflowRunId: string, from: string, to: string) {
+    super(`Run ${workflowRunId} cannot go from ${from} to ${to}`, { code: 'ILLEGAL_TRANSITION', details: { workflowRunId, from, to } })
+  }
+}
+
+/** This execution no longer owns the run: another host took it over, or it ended. Code `RUN_LEASE_LOST`. */
+export class RunLeaseLostError extends RunwrightError {
+  static override readonly kind = 'RunLeaseLostError'
+  constructor(workflowRunId: string, reason: string) {
+    super(`Run ${workflowRunId} is no longer executed here: ${reason}`, { code: 'RUN_LEASE_LOST', details: { workflowRunId, reason } })
+  }
+}
+
+/** The reason with which a canceled run's signal aborts. Code `RUN_CANCELED`. */
+export class RunCanceledError extends RunwrightError {
+  static override readonly kind = 'RunCanceledError'
+  constructor(workflowRunId: string, by: string) {
+    super(`Run ${workflowRunId} was canceled by ${by}`, { code: 'RUN_CANCELED', details: { workflowRunId, by } })
+  }
+}
+
+/** Thrown by a `code` handler to fail its block with a reason of its own. Code as given, default `BLOCK_FAILED`. */
+export class BlockFailed extends RunwrightError {
+  static override readonly kind = 'BlockFailed'
+  constructor(message: string, options: { code?: string; cause?: unknown; details?: Details } = {}) {
+    super(message, { ...options, code: options.code ?? 'BLOCK_FAILED' })
+  }
+}
+
+/** Thrown by a `code` handler to terminate its block (a wanted early end). Code as given, default `BLOCK_TERMINATED`. */
+export class BlockTerminated extends RunwrightError {
+  static override readonly kind = 'BlockTerminated'
+  constructor(message: string, options: { code?: string; cause?: unknown; details?: Details } = {}) {
+    super(message, { ...options, code: options.code ?? 'BLOCK_TERMINATED' })
+  }
+}

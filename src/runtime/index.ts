@@ -1,0 +1,7 @@
+export * from './abort.js'
+export * from './clock.js'
+export * from './ids.js'
+export * from './lifecycle.js'
+export * from './logger.js'
+export * from './process-runner.js'
+export * from './random.js'
