@@ -39,7 +39,11 @@ async function build(root) {
 
 function runTsup(root) {
   const env = { ...process.env, RUNWRIGHT_BUILD_TYPES: 'false' }
-  const child = spawn(process.execPath, [join(root, 'node_modules/tsup/dist/cli-default.js')], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [join(root, 'node_modules/tsup/dist/cli-default.js')], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   child.stdout.on('data', (chunk) => {
     output += chunk

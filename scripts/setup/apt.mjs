@@ -5,32 +5,35 @@ import { aptCommand } from './plan.mjs'
 const lockWaitMs = 120_000
 const keptLines = 12
 
-/** Installs packages with apt-get. @returns `{ ok: true }`, or `{ ok: false, command, lines }` with the last lines that apt wrote. */
-export async function installPackages({ packages, installer, progress }) {
+/** Installs packages with apt-get. @returns `{ ok: true, lines }`, or `{ ok: false, command, lines }`, with the last lines that apt wrote. */
+export async function installPackages({ packages, installer, progress, lockRetryMs = 2_000 }) {
+  const runApt = (arguments_) => runAptWhenFree({ arguments_, installer, progress, lockRetryMs })
   const install = ['install', '--no-install-recommends', ...packages]
-  if (!installer.hasPackageLists) {
-    const updated = await runApt(['update'], installer, progress)
-    if (!updated.ok) return updated
-    return runApt(install, installer, progress)
+  if (installer.hasPackageLists) {
+    const installed = await runApt(install)
+    if (installed.ok || !listsAreOld(installed.lines)) return installed
+    progress.say('The package lists are old; fetching new ones.')
   }
-  const first = await runApt(install, installer, progress)
-  if (first.ok || !listsAreOld(first.lines)) return first
-  progress.say('The package lists are old; fetching new ones.')
-  const updated = await runApt(['update'], installer, progress)
-  return updated.ok ? runApt(install, installer, progress) : updated
+  const updated = await runApt(['update'])
+  if (!updated.ok) return updated
+  const installed = await runApt(install)
+  // `apt-get update` succeeds also when it reached no server; what it wrote then explains why the package is unknown.
+  return installed.ok ? installed : { ...installed, lines: [...updated.lines.filter(isComplaint), ...installed.lines] }
 }
 
+const isComplaint = (line) => /^(W|E|Err)[: ]/.test(line)
+
 /** DPkg::Lock::Timeout waits for dpkg's lock only; those of the lists and the archives are waited for here. */
-async function runApt(arguments_, installer, progress) {
+async function runAptWhenFree({ arguments_, installer, progress, lockRetryMs }) {
   const command = aptCommand(arguments_, installer)
   const giveUpAt = Date.now() + lockWaitMs
   for (let attempt = 1; ; attempt += 1) {
     const { status, lines } = await run(command, progress)
-    if (status === 0) return { ok: true }
+    if (status === 0) return { ok: true, lines }
     const isLocked = lines.some((line) => /could not get lock|unable to lock|unable to acquire/i.test(line))
     if (!isLocked || Date.now() >= giveUpAt) return { ok: false, command, lines }
     if (attempt === 1) progress.say('Another apt is at work; waiting for it.')
-    await sleep(2_000)
+    await sleep(lockRetryMs)
   }
 }
 
@@ -43,7 +46,6 @@ function run([program, ...arguments_], progress) {
     if (step) progress.step(step)
     else if (line.trim() !== '') {
       lines.push(line)
-      if (/^(Get|Hit):\d+ /.test(line) && arguments_.includes('update')) progress.step({ text: 'package lists' })
       if (lines.length > keptLines) lines.splice(0, lines.length - keptLines)
     }
   }
@@ -66,8 +68,9 @@ function byLine(stream, take) {
   stream.on('end', () => rest && take(rest))
 }
 
-/** A line of APT::Status-Fd: `dlstatus:<n>:<percent>:<text>` or `pmstatus:<package>:<percent>:<text>`. */
+/** A line of apt about a lock, or of APT::Status-Fd: `dlstatus:<n>:<percent>:<text>` or `pmstatus:<package>:<percent>:<text>`. */
 export function progressOf(line) {
+  if (line.startsWith('Waiting for cache lock')) return { phase: 'waiting', text: 'another apt is at work' }
   const match = /^(dlstatus|pmstatus):([^:]*(?::(?!\d)[^:]*)?):([\d.]+):(.*)$/.exec(line)
   if (!match) return undefined
   return { phase: match[1] === 'dlstatus' ? 'download' : 'install', percent: Math.floor(Number(match[3])), text: match[4] }

@@ -15,7 +15,6 @@ export function detect(env = process.env, platform = process.platform) {
       : (find(...chromiumNames) ?? applicationPaths(env, platform).find(isExecutable)),
     tigervnc: find('Xtigervnc') ?? tigerXvnc(find('Xvnc')),
     xvfbPair: xvfb && x11vnc ? `${xvfb} + ${x11vnc}` : undefined,
-    ffmpeg: env.RUNWRIGHT_FFMPEG ? executable(env.RUNWRIGHT_FFMPEG) : find('ffmpeg'),
     hasFonts: platform !== 'linux' || hasFonts(env),
   }
 }

@@ -51,12 +51,12 @@ export function missingFrom(found) {
 
 /**
  * Decides what set-up does. Pure: `found` comes from `detect`, `installer` from `detectInstaller`.
- * @returns `action` is `none`, `install` (with `packages`) or `report` (with `reason`); `commands` is what a person would type;
- * `notes` are things that no package brings.
+ * @returns `action` is `none`, `install` (with `packages`, which bring the items `brings`) or `report` (with `reason`);
+ * `commands` is what a person would type; `notes` tell what to do about an item that no package brings.
  */
 export function planSetup({ found, installer, env = {} }) {
   const missing = missingFrom(found)
-  if (missing.length === 0) return { action: 'none', missing, packages: [], commands: [], notes: [] }
+  if (missing.length === 0) return { action: 'none', missing, brings: [], packages: [], commands: [], notes: [], reason: undefined }
 
   const brought = missing.map((item) => ({ item, packages: packagesFor(item, found, installer, env) }))
   const names = brought.flatMap((entry) => entry.packages)
@@ -65,6 +65,7 @@ export function planSetup({ found, installer, env = {} }) {
   return {
     action: names.length > 0 && reason === undefined ? 'install' : 'report',
     missing,
+    brings: brought.filter((entry) => entry.packages.length > 0).map((entry) => entry.item),
     packages: names,
     commands: names.length === 0 ? [] : commandsFor(names, installer),
     notes,

@@ -18,7 +18,7 @@ export function createProgress(out = process.stdout, now = () => performance.now
       close()
       out.write(`${text}\n`)
     },
-    step({ phase = 'update', percent, text }) {
+    step({ phase, percent, text }) {
       const isDue = now() - lastAt >= (out.isTTY ? 100 : quietMs) || phase !== lastPhase
       if (!isDue) return
       lastAt = now()

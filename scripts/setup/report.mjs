@@ -3,7 +3,7 @@ const features = (items) => items.map((item) => `  - ${item.what}: ${item.withou
 
 /** Said before anything is installed. */
 export function describe(plan) {
-  const packages = plan.missing.map((item) => `  - ${item.what}: ${item.why}`)
+  const packages = plan.brings.map((item) => `  - ${item.what}: ${item.why}`)
   return [
     'Runwright set-up: installing what is missing on this machine',
     ...packages,

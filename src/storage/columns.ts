@@ -56,4 +56,5 @@ export function table<const Columns extends Readonly<Record<string, Column>>>(de
 }
 
 /** The row of a table. */
-export type RowOf<T> = T extends Table<infer Columns> ? { -readonly [K in keyof Columns]: Columns[K] extends Column<infer V> ? V : never } : never
+export type RowOf<T> =
+  T extends Table<infer Columns> ? { -readonly [K in keyof Columns]: Columns[K] extends Column<infer V> ? V : never } : never

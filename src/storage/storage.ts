@@ -99,7 +99,13 @@ type TableWrite<T extends TableName> =
       readonly set: Changes<Row<T>>
     }
   /** The first row that matches, skipping rows that others are taking; refuses with `missing` where there is none. */
-  | { readonly op: 'claim'; readonly table: T; readonly where: Where<Row<T>>; readonly orderBy: readonly OrderBy<Row<T>>[]; readonly set: Changes<Row<T>> }
+  | {
+      readonly op: 'claim'
+      readonly table: T
+      readonly where: Where<Row<T>>
+      readonly orderBy: readonly OrderBy<Row<T>>[]
+      readonly set: Changes<Row<T>>
+    }
   | { readonly op: 'delete'; readonly table: T; readonly id: string; readonly where?: Where<Row<T>> }
 
 type StreamWrite =

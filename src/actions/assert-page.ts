@@ -1,0 +1,43 @@
+import { type ActionOf, matchesUrl, type Target } from '../definition/index.js'
+import { ActionError, type Json } from '../errors/index.js'
+import type { PageDriver, PageOperationOptions, TargetState } from '../sessions/ports.js'
+import { describeTarget } from './describe-action.js'
+
+/** Tests a page against an `assert` action; rejects with `ASSERTION_FAILED`, expected and received in its details. */
+export async function assertPage(action: ActionOf<'assert'>, page: PageDriver, options: PageOperationOptions): Promise<void> {
+  if (action.url !== undefined && !matchesUrl(action.url, page.url())) fail('the address', action.url, page.url())
+  if (action.target === undefined) {
+    if (action.text !== undefined)
+      await page.waitFor({ text: action.text }, options).catch(() => fail('the page', `text "${action.text}"`, 'no such text'))
+    return
+  }
+  assertTarget(action, action.target, await page.inspect(action.target, options))
+}
+
+function assertTarget(action: ActionOf<'assert'>, target: Target, found: TargetState): void {
+  const name = describeTarget(target)
+  if (action.count !== undefined && found.count !== action.count) fail(name, `${action.count} matches`, `${found.count}`)
+  if (action.text !== undefined && !(found.text ?? '').includes(action.text)) fail(name, `text "${action.text}"`, found.text)
+  if (action.value !== undefined && found.value !== action.value) fail(name, `value "${action.value}"`, found.value)
+  const expectsMore = action.count !== undefined || action.text !== undefined || action.value !== undefined
+  const state = action.state ?? (expectsMore ? undefined : 'visible')
+  if (state !== undefined && !stateTests[state](found)) fail(name, state, found.count === 0 ? 'nothing that matches' : `not ${state}`)
+}
+
+const stateTests: { readonly [S in NonNullable<ActionOf<'assert'>['state']>]: (found: TargetState) => boolean } = {
+  visible: (found) => found.visible,
+  hidden: (found) => !found.visible,
+  attached: (found) => found.count > 0,
+  detached: (found) => found.count === 0,
+  enabled: (found) => found.enabled === true,
+  disabled: (found) => found.enabled === false,
+  checked: (found) => found.checked === true,
+  unchecked: (found) => found.checked === false,
+}
+
+function fail(what: string, expected: string, received: Json): never {
+  throw new ActionError(`Expected ${what} to be ${expected}, received ${received === null ? 'nothing' : String(received)}`, {
+    code: 'ASSERTION_FAILED',
+    details: { expected, received },
+  })
+}

@@ -1,0 +1,89 @@
+import type { ActionResult, PageFacade, SequenceResult } from '../actions/index.js'
+import type { Action, BlockDefinition } from '../definition/index.js'
+import type { Json } from '../errors/index.js'
+import type { DownloadedFile } from '../events/index.js'
+import type { BlockNotCompleted, BlockResult } from './block-result.js'
+
+/** What a run lends to one block attempt. Built-in blocks get nothing that a host's own do not. */
+export interface BlockContext {
+  readonly organizationId: string
+  readonly workflowRunId: string
+  readonly runBlockId: string
+  /** Aborts on cancel, time-out or a lost browser; a block stops within 250 ms. */
+  readonly signal: AbortSignal
+  /** Names that the workflow gives to error codes, see `errorCodeMapping`. */
+  readonly errorCodeMapping: Readonly<Record<string, string>>
+
+  /** Renders a template to text; secrets come out as references, which only actions resolve. */
+  render(template: string): string
+  /** Renders a template; a sole `{{ x | tojson }}` keeps its JSON type. */
+  renderValue(template: string): Json
+  /** The value at a dotted path of the template scope (`rows_output.items`); undefined when there is none. */
+  lookup(path: string): unknown
+  /** Whether a criterion's expression renders to a true text. */
+  isTrue(expression: string): boolean
+
+  /** The guarded page. */
+  readonly page: PageFacade
+  /** Performs one action, whose texts are templates. */
+  perform(action: Action): Promise<ActionResult>
+  /** Performs a list of actions. */
+  performAll(actions: readonly Action[]): Promise<SequenceResult>
+  /** Actions performed in this attempt so far. */
+  readonly actionCount: number
+  readonly downloads: BlockDownloads
+
+  /** Calls a function that the host registered. */
+  callHandler(name: string): Promise<Json>
+  /** Waits; ends early, by rejecting, when the block is aborted. */
+  sleep(ms: number): Promise<void>
+  /** Runs child blocks as a level of their own. */
+  runChildren(params: RunChildrenParams): Promise<ChildrenResult>
+  /** Evaluates something with `current_index` set, as a loop's own condition sees it. */
+  withIndex<T>(currentIndex: number, evaluate: () => T): T
+  /** Unsets outputs and aliases of blocks at any depth of a level. */
+  resetOutputs(blocks: readonly BlockDefinition[]): void
+  /** Stores what the block has produced so far and says how far it is; `total` null when unknown. */
+  progress(output: Json, done: number, total: number | null): Promise<void>
+}
+
+/** The files that the page downloads during a block attempt. */
+export interface BlockDownloads {
+  /**
+   * Waits for downloads under way and, at most `timeoutMs`, until there are `atLeast`; gives all of this attempt, stored as artifacts.
+   * @throws {ActionError} `DOWNLOAD_FAILED` when one broke off.
+   */
+  collect(params: {
+    readonly atLeast: number
+    readonly timeoutMs: number
+    readonly filename?: string | undefined
+  }): Promise<readonly DownloadedFile[]>
+}
+
+export interface RunChildrenParams {
+  readonly blocks: readonly BlockDefinition[]
+  /** Index of the iteration, from 0. */
+  readonly currentIndex: number
+  /** Value of the iteration; without it, an outer loop's stays visible. */
+  readonly current?: { readonly value: Json }
+}
+
+/** One child of a loop that ran. */
+export interface ChildRun {
+  readonly block: BlockDefinition
+  readonly result: BlockResult
+}
+
+export interface ChildrenResult {
+  /** Those that ran, in order; retries count once. */
+  readonly children: readonly ChildRun[]
+  /** The child whose failure ended the level; null when it went to its end. */
+  readonly stoppedBy: { readonly block: BlockDefinition; readonly result: BlockNotCompleted } | null
+  /** More than 50 block executions in one iteration. */
+  readonly exceededLimit: boolean
+}
+
+/** Most block executions in one iteration of a loop, inclusive. */
+export const MAX_BLOCKS_PER_ITERATION = 50
+/** Most iterations of a loop. */
+export const MAX_LOOP_ITERATIONS = 1_000

@@ -1,0 +1,6 @@
+export * from './block-context.js'
+export * from './block-result.js'
+export { builtInBlocks } from './built-in.js'
+export { type BlockType, type BlockTypeInput, defineBlock } from './define-block.js'
+export { loopValues } from './for-loop.js'
+export { BlockRegistry } from './registry.js'

@@ -1,0 +1,3 @@
+export * from './run-result.js'
+export * from './schemas.js'
+export * from './typed-bus.js'

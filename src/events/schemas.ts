@@ -1,0 +1,120 @@
+import { z } from 'zod'
+import { runResultSchema } from './run-result.js'
+
+const run = { workflowRunId: z.string(), workflowPermanentId: z.string() }
+const workflow = { workflowPermanentId: z.string(), workflowId: z.string(), version: z.number().int(), title: z.string() }
+const block = {
+  workflowRunId: z.string(),
+  runBlockId: z.string(),
+  /** The loop above it. */
+  parentRunBlockId: z.string().nullable(),
+  label: z.string(),
+  type: z.string(),
+  /** From 1. */
+  attempt: z.number().int(),
+  /** Iteration of the loop around it, from 0. */
+  currentIndex: z.number().int().nullable(),
+}
+const blockEnd = { ...block, durationMs: z.number(), failureReason: z.string().nullable(), errorCode: z.string().nullable() }
+const action = {
+  workflowRunId: z.string(),
+  runBlockId: z.string(),
+  blockLabel: z.string(),
+  actionId: z.string(),
+  stepIndex: z.number().int(),
+  type: z.string(),
+  intention: z.string().nullable(),
+  url: z.string().nullable(),
+  durationMs: z.number(),
+}
+const session = { browserSessionId: z.string() }
+const lease = { ...session, runnableType: z.string(), runnableId: z.string(), leaseFence: z.number().int() }
+const viewer = { ...session, viewerId: z.string(), scope: z.enum(['view', 'control']) }
+const artifact = {
+  artifactId: z.string(),
+  type: z.string(),
+  filename: z.string(),
+  size: z.number().int(),
+  workflowRunId: z.string().nullable(),
+  browserSessionId: z.string().nullable(),
+}
+
+/** Every event type with the schema of its payload. The table in docs/events.md and the types of listeners are made from this. */
+export const eventSchemas = {
+  'workflow.created': z.object(workflow).describe('A workflow was stored.'),
+  'workflow.updated': z.object(workflow).describe('A new version of a workflow was stored.'),
+  'workflow.deleted': z.object({ workflowPermanentId: z.string() }).describe('A workflow was deleted (softly).'),
+  'run.created': z.object({ ...run, workflowTitle: z.string(), version: z.number().int() }).describe('A run was accepted.'),
+  'run.queued': z.object({ ...run, priority: z.number().int() }).describe('A run waits for a worker.'),
+  'run.started': z
+    .object({ ...run, attempt: z.number().int(), leaseHolder: z.string(), leaseFence: z.number().int() })
+    .describe('A host began to execute a run.'),
+  'run.completed': runResultSchema.describe('A run ended as wanted.'),
+  'run.failed': runResultSchema.describe('A run ended because something went wrong.'),
+  'run.terminated': runResultSchema.describe('A run ended early on purpose.'),
+  'run.canceled': runResultSchema.describe('A run was canceled.'),
+  'run.timed_out': runResultSchema.describe('A run reached its elapsed limit.'),
+  'block.started': z.object(block).describe('A block attempt began.'),
+  'block.progressed': z
+    .object({ ...block, done: z.number().int(), total: z.number().int().nullable() })
+    .describe('A loop finished an iteration.'),
+  'block.retried': z.object({ ...blockEnd, delayMs: z.number() }).describe('A block attempt failed and is made again.'),
+  'block.completed': z.object(blockEnd).describe('A block completed.'),
+  'block.failed': z.object(blockEnd).describe('A block failed.'),
+  'block.terminated': z.object(blockEnd).describe('A block terminated.'),
+  'block.canceled': z.object(blockEnd).describe('A block was canceled.'),
+  'block.timed_out': z.object(blockEnd).describe('A block took longer than it may.'),
+  'action.performed': z
+    .object({
+      ...action,
+      status: z.enum(['completed', 'failed', 'canceled']),
+      error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    })
+    .describe('An action was performed on a page, or failed.'),
+  'action.blocked': z.object({ ...action, error: z.object({ code: z.string(), message: z.string() }) }).describe('An action was refused.'),
+  'session.created': z.object({ ...session, private: z.boolean() }).describe('A session was asked for; its browser is being launched.'),
+  'session.started': z
+    .object({ ...session, pid: z.number().int().nullable(), displayBackend: z.string().nullable(), launchMs: z.number() })
+    .describe('The browser of a session answers.'),
+  'session.occupied': z.object(lease).describe('Somebody holds the session.'),
+  'session.renewed': z.object({ ...session, expiresAt: z.string() }).describe('The end of a session was put off.'),
+  'session.released': z.object(lease).describe('The session is free again.'),
+  'session.lost': z.object({ ...session, reason: z.string() }).describe('The browser of a session is gone.'),
+  'session.closed': z
+    .object({ ...session, status: z.enum(['completed', 'failed', 'timeout']), closeReason: z.string() })
+    .describe('A session ended.'),
+  'display.started': z
+    .object({ ...session, backend: z.string(), displayNumber: z.number().int(), startMs: z.number() })
+    .describe('A display answers.'),
+  'display.lost': z.object({ ...session, reason: z.string() }).describe('A display died.'),
+  'display.degraded': z.object({ ...session, reason: z.string() }).describe('A session goes on without its own display.'),
+  'display.stopped': z.object({ ...session, backend: z.string() }).describe('A display was stopped.'),
+  'stream.viewer_joined': z.object(viewer).describe('A viewer sees the display.'),
+  'stream.viewer_left': z.object({ ...viewer, code: z.number().int() }).describe('A viewer is gone.'),
+  'stream.viewer_refused': z.object({ ...session, code: z.number().int(), reason: z.string() }).describe('A viewer was not let in.'),
+  'artifact.saved': z.object(artifact).describe('A file was stored.'),
+  'artifact.failed': z
+    .object({
+      type: z.string(),
+      filename: z.string().nullable(),
+      reason: z.string(),
+      workflowRunId: z.string().nullable(),
+      browserSessionId: z.string().nullable(),
+    })
+    .describe('A file could not be stored.'),
+} as const
+
+export type EventType = keyof typeof eventSchemas
+/** The payload of an event type. */
+export type EventPayload<T extends EventType> = z.infer<(typeof eventSchemas)[T]>
+export type RunEventType = Extract<
+  EventType,
+  `run.${string}` | `block.${string}` | `action.${string}` | `artifact.${string}` | `workflow.${string}`
+>
+export type SessionEventType = Extract<EventType, `session.${string}`>
+export type StreamingEventType = Extract<EventType, `display.${string}` | `stream.${string}`>
+
+/** Name of the stream of a run, a session or a workflow. */
+export const runStream = (workflowRunId: string) => `run:${workflowRunId}`
+export const sessionStream = (browserSessionId: string) => `session:${browserSessionId}`
+export const workflowStream = (workflowPermanentId: string) => `workflow:${workflowPermanentId}`

@@ -1,0 +1,70 @@
+import type { BrowserSessionRow } from '../storage/schema.js'
+import { type Changes, increment, storageNow, type Where } from '../storage/storage.js'
+import type { Runnable } from './browser-session.js'
+
+type SessionWhere = Where<BrowserSessionRow>
+type SessionChanges = Changes<BrowserSessionRow>
+
+/** How long after its end a lease still keeps others out: a holder whose clock runs slow has stopped by then. */
+export function graceMs(leaseTtlMs: number): number {
+  return Math.max(2_000, leaseTtlMs / 10)
+}
+
+/** Nobody holds the session: no lease, or one that lapsed more than the grace ago. */
+export function isFree(leaseTtlMs: number): readonly SessionWhere[] {
+  return [{ leaseToken: null }, { leaseExpiresAt: { lt: storageNow({ plusMs: -graceMs(leaseTtlMs) }) } }]
+}
+
+/** The columns of a session that nobody holds. */
+export const NO_LEASE = {
+  runnableType: null,
+  runnableId: null,
+  leaseToken: null,
+  leaseHolder: null,
+  leaseRequestId: null,
+  leaseSince: null,
+  leaseExpiresAt: null,
+} as const satisfies SessionChanges
+
+export interface LeaseTerms {
+  readonly runnable: Runnable
+  readonly token: string
+  readonly fence: number
+  readonly hostId: string
+  readonly requestId: string | undefined
+  readonly leaseTtlMs: number
+}
+
+/** The columns of a session that is taken under these terms. */
+export function leaseColumns(terms: LeaseTerms): SessionChanges {
+  return {
+    runnableType: terms.runnable.runnableType,
+    runnableId: terms.runnable.runnableId,
+    leaseToken: terms.token,
+    leaseFence: terms.fence,
+    leaseHolder: terms.hostId,
+    leaseRequestId: terms.requestId ?? null,
+    leaseSince: storageNow(),
+    leaseExpiresAt: storageNow({ plusMs: terms.leaseTtlMs }),
+    uses: increment(),
+    modifiedAt: storageNow(),
+  }
+}
+
+/** What must hold of a row for it to be taken: alive, not expired, this host's, its host alive, free, and not taken since `fence - 1`. */
+export function takeable(terms: LeaseTerms & { readonly organizationId: string }): SessionWhere {
+  return {
+    organizationId: terms.organizationId,
+    status: 'running',
+    expiresAt: { gt: storageNow() },
+    hostId: terms.hostId,
+    hostLeaseExpiresAt: { gt: storageNow() },
+    leaseFence: terms.fence - 1,
+    any: isFree(terms.leaseTtlMs),
+  }
+}
+
+/** The row still carries this very lease. */
+export function heldUnder(lease: { readonly token: string; readonly fence: number }): SessionWhere {
+  return { leaseToken: lease.token, leaseFence: lease.fence }
+}

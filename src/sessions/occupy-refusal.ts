@@ -1,0 +1,44 @@
+import { SessionEndedError, type SessionError, SessionHostUnavailableError, SessionNotFoundError, SessionOccupiedError } from '../errors/index.js'
+import type { BrowserSessionRow } from '../storage/schema.js'
+import { graceMs } from './lease-terms.js'
+import { isFinalStatus } from './session-status.js'
+
+export interface RefusalFacts {
+  readonly browserSessionId: string
+  readonly organizationId: string
+  readonly row: BrowserSessionRow | undefined
+  /** The storage's clock when the row was read. */
+  readonly now: Date
+  readonly hostId: string
+  /** Whether this process has the session's browser in its hands. */
+  readonly isLiveHere: boolean
+  readonly leaseTtlMs: number
+}
+
+/** Whether the row is held by somebody, the grace after a lapse included. */
+export function isHeld(row: BrowserSessionRow, now: Date, leaseTtlMs: number): boolean {
+  return row.leaseToken !== null && row.leaseExpiresAt !== null && row.leaseExpiresAt.getTime() >= now.getTime() - graceMs(leaseTtlMs)
+}
+
+/** The error for a session that somebody holds. */
+export function occupiedError(row: BrowserSessionRow): SessionOccupiedError {
+  const holder = { runnableType: row.runnableType ?? 'unknown', runnableId: row.runnableId ?? 'unknown', leaseHolder: row.leaseHolder }
+  return new SessionOccupiedError(row.browserSessionId, holder, row.leaseSince, row.leaseExpiresAt)
+}
+
+/**
+ * Why a session could not be taken, from one read made after the refusal. Null: nothing stands in the way any more
+ * (its holder let go in between), so that the caller tries again.
+ */
+export function refusalOf(facts: RefusalFacts): SessionError | null {
+  const { row, browserSessionId, now } = facts
+  if (row === undefined || row.organizationId !== facts.organizationId) return new SessionNotFoundError(browserSessionId)
+  const ended = (code: 'SESSION_ENDED' | 'SESSION_EXPIRED') =>
+    new SessionEndedError(browserSessionId, { code, status: row.status, closeReason: row.closeReason })
+  if (isFinalStatus(row.status)) return ended('SESSION_ENDED')
+  if (row.hostId !== facts.hostId || !facts.isLiveHere) return new SessionHostUnavailableError(browserSessionId, row.hostId)
+  if (isHeld(row, now, facts.leaseTtlMs)) return occupiedError(row)
+  if (row.expiresAt !== null && row.expiresAt <= now) return ended('SESSION_EXPIRED')
+  if (row.hostLeaseExpiresAt === null || row.hostLeaseExpiresAt <= now) return new SessionHostUnavailableError(browserSessionId, row.hostId)
+  return null
+}

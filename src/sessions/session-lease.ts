@@ -1,0 +1,121 @@
+import type { StoredEvent, Write } from '../storage/storage.js'
+import { type BrowserSession, toBrowserSession } from './browser-session.js'
+import type { LeaseRecord } from './lease-record.js'
+import type { ReleaseOutcome } from './options.js'
+import type { BrowserHandle, PageDriver } from './ports.js'
+
+/** What a lease asks of the pool that gave it. */
+export interface LeaseActions {
+  renew(record: LeaseRecord): Promise<void>
+  release(record: LeaseRecord, outcome: ReleaseOutcome): Promise<void>
+  releaseWrites(record: LeaseRecord): readonly Write[]
+  markReleased(record: LeaseRecord, committed: boolean, events: readonly StoredEvent[]): void
+}
+
+export interface LeasePageOptions {
+  /** @default the lease's own signal */
+  readonly signal?: AbortSignal
+  /** In milliseconds. @default 30_000 */
+  readonly timeoutMs?: number
+}
+
+const PAGE_TIMEOUT_MS = 30_000
+
+/**
+ * The exclusive right to use a session, for a limited time. It renews itself while the pool runs; `signal` aborts as soon as it no
+ * longer holds, with `LeaseLostError` or `SessionCrashedError` as reason: whoever drives the browser stops then.
+ */
+export class SessionLease {
+  readonly #record: LeaseRecord
+  readonly #actions: LeaseActions
+
+  /** @internal Made by `SessionPool.occupy` and `createOccupied`. */
+  constructor(record: LeaseRecord, actions: LeaseActions) {
+    this.#record = record
+    this.#actions = actions
+  }
+
+  /** The session as the last write of this lease left it. */
+  get session(): BrowserSession {
+    return toBrowserSession(this.#record.row)
+  }
+
+  get browserSessionId(): string {
+    return this.#record.live.browserSessionId
+  }
+
+  /** Secret of this lease. */
+  get token(): string {
+    return this.#record.token
+  }
+
+  /** One more with each lease of the session; a write under an older one changes nothing. */
+  get fence(): number {
+    return this.#record.fence
+  }
+
+  /** End of the lease unless it is renewed, by the storage's clock. */
+  get expiresAt(): Date {
+    return this.#record.row.leaseExpiresAt ?? new Date(0)
+  }
+
+  /** Aborts when the lease is lost; never after it was released. */
+  get signal(): AbortSignal {
+    return this.#record.signal
+  }
+
+  get isHeld(): boolean {
+    return this.#record.state === 'held' || this.#record.state === 'releasing'
+  }
+
+  get browser(): BrowserHandle {
+    return this.#record.live.browser
+  }
+
+  /** The page that actions go to; opens one where there is none. */
+  page(options: LeasePageOptions = {}): Promise<PageDriver> {
+    return this.browser.activePage({ signal: options.signal ?? this.signal, timeoutMs: options.timeoutMs ?? PAGE_TIMEOUT_MS })
+  }
+
+  /** Open pages, oldest first. */
+  pages(): readonly PageDriver[] {
+    return this.browser.pages()
+  }
+
+  /**
+   * Renews now instead of at the next heartbeat.
+   * @throws {StaleLeaseError} `STALE_LEASE` when the lease no longer holds; `signal` is aborted then.
+   */
+  renew(): Promise<void> {
+    return this.#actions.renew(this.#record)
+  }
+
+  /**
+   * Gives the session back; a second call does nothing, nor does one on a lost lease. `tainted` and `broken` close the session.
+   * When the storage fails, the lease is no longer renewed and lapses by itself; the call may be repeated.
+   * @throws {StaleLeaseError} `STALE_LEASE` when the session is somebody else's by now: nothing was changed.
+   */
+  release(options: { readonly outcome?: ReleaseOutcome } = {}): Promise<void> {
+    return this.#actions.release(this.#record, options.outcome ?? 'ok')
+  }
+
+  /**
+   * The writes that release this lease, for a commit of the caller's own: a conditional update of the session's row, and
+   * `session.released` on its stream. Empty when the lease no longer holds. From here on `signal` stays as it is, until
+   * `markReleased` tells how the commit went; it must be called in every case.
+   * If the commit is refused at one of these writes, the lease was lost meanwhile: call `markReleased(false)` and commit without them.
+   */
+  releaseWrites(): readonly Write[] {
+    return this.#actions.releaseWrites(this.#record)
+  }
+
+  /** Tells whether the commit with `releaseWrites()` was applied; `events` are those that it appended to the session's stream. */
+  markReleased(committed: boolean, events: readonly StoredEvent[] = []): void {
+    this.#actions.markReleased(this.#record, committed, events)
+  }
+
+  /** Releases; a failure, or a lease that is gone, is not thrown: the lease lapses by itself. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release().catch(() => {}) // lapses after its TTL
+  }
+}
