@@ -6,8 +6,8 @@ import type { ActionRecord } from './action-record.js'
 export interface ActionTexts {
   /** Renders a template; secrets come out as references. */
   render(template: string): string
-  /** Puts the secrets where our references stand; called at the moment of use, its result is never stored. */
-  reveal(text: string): string
+  /** A copy with the secrets where our references stand; called at the moment of use, and never stored. */
+  reveal<T>(value: T): Promise<T>
   /** A form that may be stored: references as `{{ KEY }}`, secrets that came back from a page replaced. */
   redact<T extends Json>(value: T): T
 }

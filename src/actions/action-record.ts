@@ -1,4 +1,4 @@
-import type { ActionRow, NewRow } from '../storage/index.js'
+import type { ActionRow } from '../storage/index.js'
 
 /** One performed action as it is written down, secrets as references. */
-export type ActionRecord = Omit<NewRow<ActionRow>, 'organizationId' | 'createdAt'>
+export type ActionRecord = Omit<ActionRow, 'organizationId' | 'createdAt'>

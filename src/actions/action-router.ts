@@ -114,7 +114,7 @@ class ActionAttempt {
   async #perform(signal: AbortSignal): Promise<Performed> {
     const { texts } = this.#context
     this.bound = bindAction(this.bound, (text) => texts.render(text))
-    const action = bindAction(this.bound, (text) => texts.reveal(text))
+    const action = await texts.reveal(this.bound)
     if (isPageless(action)) return performWithoutPage(action, signal, this.#clock)
     return this.#performOnPage(action, signal)
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import type { Json } from '../errors/index.js'
 
-const jsonValue = z.json()
+const jsonValue = z.json() as unknown as z.ZodType<Json>
 
 /** A file that a run downloaded; its bytes are read through the artifact store. */
 export const downloadedFileSchema = z.object({

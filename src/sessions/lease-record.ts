@@ -1,42 +1,49 @@
 import type { SessionError } from '../errors/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import type { Runnable } from './browser-session.js'
-import type { LiveSession } from './session-registry.js'
+import type { BrowserHandle } from './ports.js'
 
 export type LeaseState = 'held' | 'releasing' | 'released' | 'lost'
 
 export interface LeaseRecordParams {
-  readonly live: LiveSession
   readonly runnable: Runnable
   readonly token: string
   readonly fence: number
-  readonly requestId: string | undefined
+  readonly browser: BrowserHandle
   readonly row: BrowserSessionRow
   /** End of the lease by this host's monotonic clock, counted from before the write that took it. */
   readonly endsAtMs: number
+  /** Called once, when the lease is released or lost. */
+  readonly onEnd: (record: LeaseRecord) => void
 }
 
 /** What this host knows of one lease; shared by the holder's `SessionLease`, the keeper and the heartbeat. */
 export class LeaseRecord {
-  readonly live: LiveSession
   readonly runnable: Runnable
   readonly token: string
   readonly fence: number
-  readonly requestId: string | undefined
+  readonly browser: BrowserHandle
   row: BrowserSessionRow
   endsAtMs: number
+  /** Whether the heartbeat renews it: not after `release()`, so that a release that failed lapses by itself. */
+  isRenewed = true
   #state: LeaseState = 'held'
   #lossInWaiting: SessionError | undefined
   readonly #controller = new AbortController()
+  readonly #onEnd: (record: LeaseRecord) => void
 
   constructor(params: LeaseRecordParams) {
-    this.live = params.live
     this.runnable = params.runnable
     this.token = params.token
     this.fence = params.fence
-    this.requestId = params.requestId
+    this.browser = params.browser
     this.row = params.row
     this.endsAtMs = params.endsAtMs
+    this.#onEnd = params.onEnd
+  }
+
+  get browserSessionId(): string {
+    return this.row.browserSessionId
   }
 
   get state(): LeaseState {
@@ -47,12 +54,16 @@ export class LeaseRecord {
     return this.#controller.signal
   }
 
+  /** Whether it is released or lost; or lost while its release is being written, which its holder hears of only if that fails. */
+  get isOver(): boolean {
+    return this.#state === 'released' || this.#state === 'lost' || this.#lossInWaiting !== undefined
+  }
+
   /** Tells the holder that it is no longer one. While a release is being written, the news waits for how that ends. */
   lose(reason: SessionError): void {
     if (this.#state === 'releasing') this.#lossInWaiting ??= reason
     if (this.#state !== 'held') return
-    this.#state = 'lost'
-    this.#detach()
+    this.#end('lost')
     this.#controller.abort(reason)
   }
 
@@ -64,12 +75,11 @@ export class LeaseRecord {
   endRelease(committed: boolean): void {
     if (this.#state !== 'releasing') return
     if (committed) {
-      this.#state = 'released'
-      this.#detach()
-      return
+      this.#end('released')
+    } else {
+      this.#state = 'held'
+      if (this.#lossInWaiting !== undefined) this.lose(this.#lossInWaiting)
     }
-    this.#state = 'held'
-    if (this.#lossInWaiting !== undefined) this.lose(this.#lossInWaiting)
   }
 
   /** Takes over what a renewal brought. */
@@ -78,7 +88,8 @@ export class LeaseRecord {
     this.endsAtMs = endsAtMs
   }
 
-  #detach(): void {
-    if (this.live.lease === this) this.live.lease = undefined
+  #end(state: 'released' | 'lost'): void {
+    this.#state = state
+    this.#onEnd(this)
   }
 }

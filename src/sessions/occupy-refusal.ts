@@ -1,4 +1,10 @@
-import { SessionEndedError, type SessionError, SessionHostUnavailableError, SessionNotFoundError, SessionOccupiedError } from '../errors/index.js'
+import {
+  SessionEndedError,
+  type SessionError,
+  SessionHostUnavailableError,
+  SessionNotFoundError,
+  SessionOccupiedError,
+} from '../errors/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import { graceMs } from './lease-terms.js'
 import { isFinalStatus } from './session-status.js'

@@ -2,8 +2,8 @@ import { hostname, tmpdir } from 'node:os'
 import { z } from 'zod'
 import type { ListenerErrorHandler } from '../events/index.js'
 import { type Clock, type Ids, type Logger, type Random, silentLogger, systemClock, systemRandom } from '../runtime/index.js'
-import type { CloseReason } from '../storage/tables/browser-sessions.js'
 import type { Storage } from '../storage/storage.js'
+import type { CloseReason } from '../storage/tables/browser-sessions.js'
 import type { Display } from '../streaming/display.js'
 import type { SessionView } from '../streaming/session-view.js'
 import type { BrowserDriver } from './ports.js'
@@ -17,6 +17,7 @@ export interface SessionStreaming {
     readonly organizationId: string
     readonly browserSessionId: string
     readonly viewport: { readonly width: number; readonly height: number } | null
+    readonly signal?: AbortSignal
   }): Promise<Display>
   stopDisplay(params: { readonly browserSessionId: string }): Promise<unknown>
   /** Hands over the view of a session's pages; the returned function takes it back. */
@@ -64,7 +65,10 @@ export const sessionPoolOptionsSchema = z.strictObject({
   /** Whether browsers run without a window. Headed when `streaming` is given, else headless. */
   headless: z.boolean().optional(),
   /** Folder in which the sessions' own folders are made. */
-  baseDirectory: z.string().min(1).default(() => tmpdir()),
+  baseDirectory: z
+    .string()
+    .min(1)
+    .default(() => tmpdir()),
   /** Hears of listeners that throw. */
   onListenerError: z.custom<ListenerErrorHandler>((value) => typeof value === 'function').optional(),
 })
@@ -161,8 +165,34 @@ export const listSchema = z.strictObject({
 })
 export type ListSessionsParams = z.input<typeof listSchema>
 
+/** A lease, as far as it identifies its holder. */
+export interface LeaseRef {
+  readonly token: string
+  readonly fence: number
+}
+
+export const closeSchema = z.strictObject({
+  organizationId,
+  browserSessionId: id,
+  reason: z.enum(CLOSE_REASONS).default('user'),
+  /** Ends the lease of whoever holds the session, its signal first. */
+  force: z.boolean().default(false),
+  /** The caller's own lease: its holder may close without force. It counts as released then. */
+  lease: z
+    .custom<LeaseRef>((value) => typeof (value as LeaseRef | null)?.token === 'string', { error: 'expected a SessionLease' })
+    .optional(),
+})
+export type CloseSessionParams = z.input<typeof closeSchema>
+
 /** Which session, and whose. */
 export interface SessionRef {
   readonly organizationId?: string | undefined
   readonly browserSessionId: string
+}
+
+export interface SessionEventsParams extends SessionRef {
+  /** Only events with a greater `seq`. @default 0 */
+  readonly after?: number
+  /** Ends the iteration with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
 }

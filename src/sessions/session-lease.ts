@@ -41,7 +41,7 @@ export class SessionLease {
   }
 
   get browserSessionId(): string {
-    return this.#record.live.browserSessionId
+    return this.#record.browserSessionId
   }
 
   /** Secret of this lease. */
@@ -69,7 +69,7 @@ export class SessionLease {
   }
 
   get browser(): BrowserHandle {
-    return this.#record.live.browser
+    return this.#record.browser
   }
 
   /** The page that actions go to; opens one where there is none. */

@@ -10,7 +10,6 @@ import type { FinalSessionStatus } from './session-status.js'
 export interface LiveSession {
   readonly browserSessionId: string
   readonly organizationId: string
-  readonly timeoutMinutes: number
   readonly browser: BrowserHandle
   readonly display: Display | null
   readonly directory: SessionDirectory
@@ -18,7 +17,7 @@ export interface LiveSession {
   readonly urlFailure: string | null
   /** Fence of the last lease, as far as this host knows: only this host gives leases on its sessions. */
   fence: number
-  /** The present lease. */
+  /** The present lease, as long as this host holds it to be one. */
   lease: LeaseRecord | undefined
   /** Unties listeners and the registered view. */
   readonly untie: (() => void)[]

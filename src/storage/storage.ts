@@ -18,14 +18,17 @@ export type Computed =
   /** The storage's clock plus `plusMs` milliseconds. Leases use no other clock. */
   | { readonly compute: 'storageNow'; readonly plusMs: number }
 
-/** Adds to a numeric column. */
+/** Adds to a numeric column; null stays null. In `set` only. */
 export const increment = (by = 1): Computed => ({ compute: 'increment', by })
 /** The storage's own time, shifted by `plusMs` milliseconds. Usable in `set`, in inserted rows and in conditions. */
 export const storageNow = (options: { plusMs?: number } = {}): Computed => ({ compute: 'storageNow', plusMs: options.plusMs ?? 0 })
 
 type Comparable = string | number | boolean | Date | Computed
 
-/** A condition on one column; several operators are and-ed. `contains` is case-insensitive text search. Comparisons with null are never true. */
+/**
+ * A condition on one column; several operators are and-ed. `contains` is case-insensitive text search. Comparisons with null are never
+ * true, an empty `notIn` included. Text is ordered by code point. A JSON column can only be tested with `isNull`.
+ */
 export interface Condition<V = unknown> {
   readonly eq?: Exclude<V, null> | Computed
   readonly ne?: Exclude<V, null> | Computed
@@ -39,7 +42,10 @@ export interface Condition<V = unknown> {
   readonly contains?: string
 }
 
-/** Conditions on a row, and-ed; `any` holds alternatives of which at least one must hold too. A plain value means `eq`, null means `isNull`. */
+/**
+ * Conditions on a row, and-ed; `any` holds alternatives of which at least one must hold too (an empty list: none does). A plain value
+ * means `eq`, null means `isNull`, undefined is left out. Adapters behind the guard only see operators.
+ */
 export type Where<R = Record<string, unknown>> = {
   readonly [K in keyof R]?: R[K] | Condition<R[K]>
 } & { readonly any?: readonly Where<R>[] }
@@ -64,7 +70,7 @@ export interface FindParams<T extends TableName = TableName> {
   readonly orderBy?: readonly OrderBy<Row<T>>[]
   /** @default 100; 1 to 10,000 */
   readonly limit?: number
-  /** Keyset paging: only rows that sort after the row with this primary key. */
+  /** Keyset paging: only rows that sort after the row with this primary key, as it stands now. Where that row is gone, there is no next page: nothing is found. */
   readonly after?: string
 }
 
@@ -83,12 +89,17 @@ export interface StoredEvent extends NewEvent {
   readonly at: Date
 }
 
-/** One change; a batch of them is applied all or not at all. */
+/**
+ * One change; a batch of them is applied all or not at all.
+ *
+ * Conditions see the rows as they were before the batch. A batch names each row at most once; `claim`, and `updateAll` without `rows`,
+ * leave alone what the batch names or takes elsewhere, so that no row is written twice. Unique keys are tested write by write, in order.
+ */
 export type Write = { [T in TableName]: TableWrite<T> }[TableName] | StreamWrite
 
 type TableWrite<T extends TableName> =
   | { readonly op: 'insert'; readonly table: T; readonly row: NewRow<Row<T>> }
-  /** Applies only if the row still meets `where`. */
+  /** Applies only if the row still meets `where`; an empty `set` only tests it. */
   | { readonly op: 'update'; readonly table: T; readonly id: string; readonly where?: Where<Row<T>>; readonly set: Changes<Row<T>> }
   /** Every row that meets `where` (and, with `rows`, is named there and meets its own condition); never refuses. */
   | {
@@ -132,7 +143,7 @@ export type CommitResult =
       readonly reason: 'precondition' | 'duplicate' | 'missing'
       /** `primary` or the name of the unique key. */
       readonly constraint?: string
-      /** The row as a later read showed it; informative only. */
+      /** The row in the way, as a later read showed it: that which did not meet `where`, or that which holds the key. Informative only. */
       readonly current?: AnyRow
     }
 
@@ -158,7 +169,7 @@ export interface Storage {
   get<T extends TableName>(table: T, id: string): Promise<Row<T> | undefined>
   find<T extends TableName>(params: FindParams<T>): Promise<Row<T>[]>
   count<T extends TableName>(table: T, where?: Where<Row<T>>): Promise<number>
-  /** All or nothing. A batch names each row at most once and each stream at most once. */
+  /** All or nothing. A batch names each row at most once and each stream at most once; the guard merges appends to one stream before they come here. */
   commit(batch: readonly Write[]): Promise<CommitResult>
   /** Events with `seq > after`, oldest first. `limit` 1 to 10,000, default 1,000. */
   readEvents(params: { readonly stream: string; readonly after?: number; readonly limit?: number }): Promise<StoredEvent[]>

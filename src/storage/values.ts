@@ -91,7 +91,14 @@ export function isPlainObject(value: object): boolean {
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
 }
 
-const expectedOf = { text: 'a string', int: 'a safe integer', float: 'a finite number', bool: 'a boolean', json: 'JSON', instant: 'a valid Date' } as const
+const expectedOf = {
+  text: 'a string',
+  int: 'a safe integer',
+  float: 'a finite number',
+  bool: 'a boolean',
+  json: 'JSON',
+  instant: 'a valid Date',
+} as const
 
 /** Whether a value is of a column's kind; JSON is not walked. */
 export function isOfKind(column: ColumnMeta, value: unknown): boolean {

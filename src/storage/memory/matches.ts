@@ -1,8 +1,9 @@
-import { isComputed } from '../computed.js'
+import { isComputed } from '../rows.js'
 import type { Condition, Where } from '../storage.js'
 import { compareValues, type StoredRow } from './order.js'
 
-type AnyWhere = Where<Record<string, unknown>>
+/** Conditions on any table. */
+export type AnyWhere = Where<Record<string, unknown>>
 
 /** Whether a row meets a condition; `nowMs` is the storage's time. */
 export function matches(row: StoredRow, where: AnyWhere | undefined, nowMs: number): boolean {

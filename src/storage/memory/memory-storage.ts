@@ -4,7 +4,7 @@ import type { Row, TableName } from '../schema.js'
 import type { AnyRow, CommitResult, FindParams, Storage, StorageCapabilities, StoredEvent, Wake, Where, Write } from '../storage.js'
 import { allTables, tableMeta } from '../table-meta.js'
 import { copyRow } from '../values.js'
-import { MemoryTable } from './memory-table.js'
+import { type AnyQuery, MemoryTable } from './memory-table.js'
 import { newRow } from './new-row.js'
 import { Retention } from './retention.js'
 import { MemoryStreams } from './streams.js'
@@ -71,7 +71,7 @@ export class MemoryStorage implements Storage {
 
   async find<T extends TableName>(params: FindParams<T>): Promise<Row<T>[]> {
     const table = this.#table(params.table)
-    const rows = table.find(params as Parameters<MemoryTable['find']>[0], this.#clock.now().getTime())
+    const rows = table.find(params as unknown as AnyQuery, this.#clock.now().getTime())
     return rows.map((row) => copyRow(table.meta, row) as Row<T>)
   }
 

@@ -1,10 +1,16 @@
-import type { Condition, FindParams, OrderBy, Where } from '../storage.js'
+import type { Condition } from '../storage.js'
 import type { TableMeta } from '../table-meta.js'
-import { matches } from './matches.js'
-import { firstInOrder, orderOf, type StoredRow } from './order.js'
+import { type AnyWhere, matches } from './matches.js'
+import { type AnyOrder, firstInOrder, orderOf, type StoredRow } from './order.js'
 import { UniqueIndex } from './unique-index.js'
 
-type AnyWhere = Where<Record<string, unknown>>
+/** A query on any table. */
+export interface AnyQuery {
+  readonly where?: AnyWhere
+  readonly orderBy?: AnyOrder
+  readonly limit?: number
+  readonly after?: string
+}
 
 /** What stands in the way of a row. */
 export interface Conflict {
@@ -65,17 +71,19 @@ export class MemoryTable {
     for (const row of [...this.#rows.values()]) this.replace(row, undefined)
   }
 
-  find(params: Pick<FindParams, 'orderBy' | 'limit' | 'after'> & { readonly where?: AnyWhere | undefined }, nowMs: number): StoredRow[] {
+  find(params: AnyQuery, nowMs: number): StoredRow[] {
     const compare = orderOf(this.meta, params.orderBy)
     const after = params.after === undefined ? undefined : this.#rows.get(params.after)
     if (params.after !== undefined && after === undefined) return []
     const found = this.matching(params.where, nowMs)
     const rest = after === undefined ? found : found.filter((row) => compare(row, after) > 0)
+    // rows come in the order in which they were inserted, mostly that of time: newest first is then near the end
+    if (params.orderBy?.[0]?.direction === 'desc') rest.reverse()
     return firstInOrder(rest, compare, params.limit ?? 100)
   }
 
   /** The first of some rows of this table in an order. */
-  firstOf(rows: readonly StoredRow[], orderBy: readonly OrderBy[]): StoredRow | undefined {
+  firstOf(rows: readonly StoredRow[], orderBy: AnyOrder): StoredRow | undefined {
     const compare = orderOf(this.meta, orderBy)
     return rows.reduce<StoredRow | undefined>((first, row) => (first === undefined || compare(row, first) < 0 ? row : first), undefined)
   }
@@ -110,7 +118,8 @@ export class MemoryTable {
       best = sets
       bestSize = size
     }
-    if (best === undefined) return this.#rows.values()
+    // walking all rows is cheaper than looking half of them up
+    if (best === undefined || bestSize * 2 > this.#rows.size) return this.#rows.values()
     return best.flatMap((set) => this.#rowsOf(set))
   }
 

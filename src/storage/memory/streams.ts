@@ -45,7 +45,12 @@ export class MemoryStreams {
   }
 
   read(stream: string, after: number, limit: number): StoredEvent[] {
-    return this.#streams.get(stream)?.slice(after, after + limit).map(copyEvent) ?? []
+    return (
+      this.#streams
+        .get(stream)
+        ?.slice(after, after + limit)
+        .map(copyEvent) ?? []
+    )
   }
 
   copyOf(events: readonly StoredEvent[]): StoredEvent[] {

@@ -1,13 +1,12 @@
 import type { TableName } from '../schema.js'
-import type { AnyRow, CommitResult, StoredEvent, Where, Write } from '../storage.js'
+import type { AnyRow, CommitResult, StoredEvent, Write } from '../storage.js'
 import { copyRow } from '../values.js'
+import { type AnyWhere, matches } from './matches.js'
 import type { MemoryTable } from './memory-table.js'
-import type { MemoryStreams } from './streams.js'
-import { matches } from './matches.js'
-import type { StoredRow } from './order.js'
 import { changedRow, newRow } from './new-row.js'
+import type { AnyOrder, StoredRow } from './order.js'
+import type { MemoryStreams } from './streams.js'
 
-type AnyWhere = Where<Record<string, unknown>>
 type Refusal = Extract<CommitResult, { ok: false }>
 
 /** A row that a transaction wrote: what it was and what it is. */
@@ -74,7 +73,7 @@ export class Transaction {
     if (write.op === 'updateAll') return this.#updateAll(table, write, refuse)
     if (write.op === 'claim') {
       const free = table.matching(write.where as AnyWhere, this.#nowMs).filter((row) => !this.#isNamed(table, row))
-      const first = table.firstOf(free, write.orderBy)
+      const first = table.firstOf(free, write.orderBy as AnyOrder)
       if (first === undefined) return refuse('missing')
       this.#name(table, first)
       return this.#put(table, first, changedRow(table.meta, first, write.set, this.#nowMs), refuse)
@@ -98,7 +97,9 @@ export class Transaction {
         ? table.matching(where, this.#nowMs).filter((row) => !this.#isNamed(table, row))
         : write.rows.flatMap(({ id, where: own }) => {
             const row = table.get(id)
-            return row !== undefined && matches(row, own as AnyWhere | undefined, this.#nowMs) && matches(row, where, this.#nowMs) ? [row] : []
+            return row !== undefined && matches(row, own as AnyWhere | undefined, this.#nowMs) && matches(row, where, this.#nowMs)
+              ? [row]
+              : []
           })
     const rows: AnyRow[] = []
     for (const row of wanted) {

@@ -1,0 +1,58 @@
+import type { ActionContext, ActionRecord } from '../actions/index.js'
+import type { BlockDefinition } from '../definition/index.js'
+import type { Json } from '../errors/index.js'
+import type { BlockEntry } from './block-journal.js'
+import { saveRunFile } from './run-files.js'
+import type { RunState } from './run-state.js'
+
+export interface AttemptActionsParams {
+  readonly state: RunState
+  readonly block: BlockDefinition
+  readonly entry: BlockEntry
+  readonly signal: AbortSignal
+  /** Called for each action that is recorded. */
+  readonly onRecord: () => void
+}
+
+/** What one block attempt lends to its actions: texts, browser, files, and the journal that records them. */
+export function attemptActions({ state, block, entry, signal, onRecord }: AttemptActionsParams): ActionContext {
+  const { environment, secrets, scope, journal } = state
+  return {
+    workflowRunId: entry.workflowRunId,
+    runBlockId: entry.runBlockId,
+    blockLabel: block.label,
+    signal,
+    texts: {
+      render: (template) => environment.templates.render(template, scope.lookUp),
+      reveal: async <T>(value: T) => (await secrets.resolveDeep(value as Json)) as T,
+      redact: <T extends Json>(value: T) => secrets.redact(value) as T,
+    },
+    files: {
+      saveScreenshot: async (picture, format) => {
+        const filename = `${block.label}-${entry.attempt}.${format === 'jpeg' ? 'jpg' : 'png'}`
+        return (await saveRunFile({ state, entry, type: 'screenshot', filename, body: picture, signal })).artifactId
+      },
+    },
+    browser: () => state.browser.open(),
+    record: (record) => {
+      onRecord()
+      state.actionCount++
+      journal.stage({
+        op: 'insert',
+        table: 'actions',
+        row: { ...record, organizationId: entry.organizationId, createdAt: state.time.now() },
+      })
+      stageActionEvent(state, record)
+      journal.flushSoon()
+    },
+  }
+}
+
+function stageActionEvent({ journal }: RunState, record: ActionRecord): void {
+  const { workflowRunId, runBlockId, blockLabel, actionId, stepIndex, type, intention, url, status } = record
+  const error = record.error as { code: string; message: string } | null
+  const shared = { workflowRunId, runBlockId, blockLabel, actionId, stepIndex, type, intention, url, durationMs: record.durationMs ?? 0 }
+  if (status === 'blocked')
+    journal.stageEvent('action.blocked', { ...shared, error: error ?? { code: 'ACTION_BLOCKED', message: 'refused' } })
+  else journal.stageEvent('action.performed', { ...shared, status, error })
+}

@@ -1,0 +1,140 @@
+import type { BlockResult } from '../blocks/index.js'
+import type { BlockDefinition } from '../definition/index.js'
+import type { Json } from '../errors/index.js'
+import type { EventPayload } from '../events/index.js'
+import type { Ids } from '../runtime/index.js'
+import type { BlockStatus, RunBlockRow, RunRow, Write } from '../storage/index.js'
+import type { RunJournal } from './run-journal.js'
+import type { StorageTime } from './storage-time.js'
+
+/** Where in the run a block attempt stands. */
+export interface BlockPlace {
+  readonly parentRunBlockId: string | null
+  readonly currentIndex: number | null
+  readonly currentValue: Json
+}
+
+/** A block attempt as it is written down: begun, and perhaps ended. */
+export type BlockEntry = RunBlockRow
+
+/** Writes the rows and events of block attempts, through the run's journal; knows which are open. */
+export class BlockJournal {
+  readonly #journal: RunJournal
+  readonly #run: RunRow
+  readonly #ids: Ids
+  readonly #time: StorageTime
+  readonly #open = new Map<string, BlockEntry>()
+  readonly #ended: BlockEntry[] = []
+  #sequence = 0
+
+  constructor(options: { readonly journal: RunJournal; readonly run: RunRow; readonly ids: Ids; readonly time: StorageTime }) {
+    this.#journal = options.journal
+    this.#run = options.run
+    this.#ids = options.ids
+    this.#time = options.time
+  }
+
+  /** Attempts that ended without being made again, in that order. */
+  get ended(): readonly BlockEntry[] {
+    return this.#ended
+  }
+
+  /** An attempt begins: one commit, together with the end of the block before it. */
+  async begin(block: BlockDefinition, attempt: number, place: BlockPlace): Promise<BlockEntry> {
+    const entry: BlockEntry = {
+      runBlockId: this.#ids.next('rb'),
+      organizationId: this.#run.organizationId,
+      workflowRunId: this.#run.workflowRunId,
+      ...place,
+      label: block.label,
+      type: block.type,
+      status: 'running',
+      attempt,
+      sequence: ++this.#sequence,
+      output: null,
+      failureReason: null,
+      errorCode: null,
+      branch: null,
+      startedAt: this.#time.now(),
+      finishedAt: null,
+      durationMs: null,
+    }
+    this.#open.set(entry.runBlockId, entry)
+    this.#journal.stage({ op: 'insert', table: 'run_blocks', row: entry })
+    this.#journal.stageEvent('block.started', this.#identity(entry))
+    await this.#journal.commit()
+    return entry
+  }
+
+  /** Keeps what a block has produced so far, and says how far it is. */
+  async progress(entry: BlockEntry, output: Json, done: number, total: number | null): Promise<void> {
+    this.#journal.stage({ op: 'update', table: 'run_blocks', id: entry.runBlockId, set: { output } })
+    this.#journal.stageEvent('block.progressed', { ...this.#identity(entry), done, total })
+    await this.#journal.commit()
+  }
+
+  /** An attempt ended and is made again after `delayMs`. */
+  retry(entry: BlockEntry, result: BlockResult, delayMs: number): void {
+    const ended = this.#close(entry, result)
+    this.#journal.stage(updateOf(ended))
+    this.#journal.stageEvent('block.retried', { ...this.#endOf(ended), delayMs })
+  }
+
+  /** An attempt ended for good; written with the next commit. */
+  end(entry: BlockEntry, result: BlockResult): void {
+    const ended = this.#close(entry, result)
+    this.#ended.push(ended)
+    this.#journal.stage(updateOf(ended))
+    this.#journal.stageEvent(`block.${result.status}`, this.#endOf(ended))
+  }
+
+  /** Stages the end of every attempt that is still open; for the commit that ends the run. */
+  closeOpen(status: Exclude<BlockStatus, 'running' | 'completed'>, failureReason: string, errorCode: string | null): void {
+    for (const entry of [...this.#open.values()].reverse()) this.end(entry, { status, failureReason, errorCode, output: entry.output })
+  }
+
+  #close(entry: BlockEntry, result: BlockResult): BlockEntry {
+    this.#open.delete(entry.runBlockId)
+    const finishedAt = this.#time.now()
+    const failure =
+      result.status === 'completed'
+        ? { failureReason: null, errorCode: null }
+        : { failureReason: result.failureReason, errorCode: result.errorCode }
+    return {
+      ...entry,
+      ...failure,
+      status: result.status,
+      output: result.output,
+      branch: result.status === 'completed' && result.branch !== undefined ? { ...result.branch } : null,
+      finishedAt,
+      durationMs: Math.max(0, finishedAt.getTime() - entry.startedAt.getTime()),
+    }
+  }
+
+  #identity({
+    workflowRunId,
+    runBlockId,
+    parentRunBlockId,
+    label,
+    type,
+    attempt,
+    currentIndex,
+  }: BlockEntry): EventPayload<'block.started'> {
+    return { workflowRunId, runBlockId, parentRunBlockId, label, type, attempt, currentIndex }
+  }
+
+  #endOf(entry: BlockEntry): EventPayload<'block.completed'> {
+    const { durationMs, failureReason, errorCode } = entry
+    return { ...this.#identity(entry), durationMs: durationMs ?? 0, failureReason, errorCode }
+  }
+}
+
+function updateOf(entry: BlockEntry): Write {
+  const { status, output, failureReason, errorCode, branch, finishedAt, durationMs } = entry
+  return {
+    op: 'update',
+    table: 'run_blocks',
+    id: entry.runBlockId,
+    set: { status, output, failureReason, errorCode, branch, finishedAt, durationMs },
+  }
+}

@@ -1,0 +1,130 @@
+import { type BlockResult, type BlockType, type ChildrenResult, failed, type RunChildrenParams, terminated } from '../blocks/index.js'
+import type { BlockDefinition } from '../definition/index.js'
+import { ActionError, BlockFailed, BlockTerminated, RunCanceledError, RunwrightError, TimeoutError } from '../errors/index.js'
+import { type Clock, forkAbort, raceAbort, sleep, type Timer } from '../runtime/index.js'
+import { AttemptContext } from './attempt-context.js'
+import type { BlockEntry } from './block-journal.js'
+import type { RunState } from './run-state.js'
+
+export interface RunBlockParams {
+  readonly block: BlockDefinition
+  /** The loop that the block is a child of; null at the top level. */
+  readonly parentRunBlockId: string | null
+  readonly signal: AbortSignal
+  readonly runChildren: (params: RunChildrenParams, entry: BlockEntry, signal: AbortSignal) => Promise<ChildrenResult>
+}
+
+/** First pause before a retry, in milliseconds; doubles with each, up to the limit. */
+const RETRY_DELAY_MS = 500
+const RETRY_DELAY_LIMIT_MS = 30_000
+/** How long an aborted block may take to stop before the run goes on without it. */
+const ABORT_GRACE_MS = 250
+
+/** Runs one block of a run: its attempts, their rows, its output. */
+export class BlockRunner {
+  readonly #state: RunState
+
+  constructor(state: RunState) {
+    this.#state = state
+  }
+
+  /** Runs the block, retries included. Rejects only when the execution itself cannot go on: canceled, taken over, storage gone. */
+  async run(params: RunBlockParams): Promise<BlockResult> {
+    const { block, signal } = params
+    const { scope, blocks, journal, environment } = this.#state
+    const place = {
+      parentRunBlockId: params.parentRunBlockId,
+      currentIndex: scope.currentIndex,
+      currentValue: this.#redacted(scope.currentValue),
+    }
+    for (let attempt = 1; ; attempt++) {
+      signal.throwIfAborted()
+      const entry = await blocks.begin(block, attempt, place)
+      const result = this.#redactedResult(await this.#attempt(params, entry))
+      const isRetried = attempt <= block.maxRetries && (result.status === 'failed' || result.status === 'terminated')
+      if (!isRetried) {
+        blocks.end(entry, result)
+        scope.setOutput(block.label, result.status === 'completed' ? result.output : null)
+        return result
+      }
+      const delayMs = Math.min(RETRY_DELAY_LIMIT_MS, RETRY_DELAY_MS * 2 ** (attempt - 1))
+      blocks.retry(entry, result, delayMs)
+      await journal.commit()
+      await sleep(environment.clock, delayMs, signal)
+    }
+  }
+
+  async #attempt(params: RunBlockParams, entry: BlockEntry): Promise<BlockResult> {
+    const { block } = params
+    const { environment, browser } = this.#state
+    const type = environment.registry.get(block.type)
+    if (type === undefined) return failed(`No block type "${block.type}" is registered`, 'UNKNOWN_BLOCK_TYPE')
+    const fork = forkAbort(params.signal)
+    const timeoutSeconds = block.timeoutSeconds ?? environment.defaultBlockTimeoutSeconds
+    const timer =
+      timeoutSeconds === null
+        ? null
+        : environment.clock.setTimer(
+            () => fork.abort(new TimeoutError(`Block "${block.label}"`, timeoutSeconds * 1_000, { code: 'BLOCK_TIMED_OUT' })),
+            timeoutSeconds * 1_000,
+          )
+    try {
+      if (type.needsBrowser) await raceAbort(browser.open(), fork.signal)
+      const context = new AttemptContext({ state: this.#state, block, entry, signal: fork.signal, runChildren: params.runChildren })
+      const result = await settleOrAbandon(
+        type.execute(block as Parameters<BlockType['execute']>[0], context),
+        fork.signal,
+        environment.clock,
+      )
+      return fork.signal.aborted && result.status !== 'completed' ? aborted(fork.signal.reason) : result
+    } catch (cause) {
+      return fork.signal.aborted ? aborted(fork.signal.reason) : resultOfError(block, cause)
+    } finally {
+      timer?.cancel()
+      fork.dispose()
+    }
+  }
+
+  #redacted<T>(value: T): T {
+    return this.#state.secrets.redact(value as never) as T
+  }
+
+  #redactedResult(result: BlockResult): BlockResult {
+    const output = this.#redacted(result.output)
+    if (result.status === 'completed') return { ...result, output }
+    return { ...result, output, failureReason: this.#redacted(result.failureReason) }
+  }
+}
+
+/** Waits for the block; once it is aborted, only as long as the grace allows. */
+async function settleOrAbandon(work: Promise<BlockResult>, signal: AbortSignal, clock: Clock): Promise<BlockResult> {
+  const patience = forkAbort()
+  let timer: Timer | null = null
+  const onAbort = () => {
+    timer = clock.setTimer(() => patience.abort(signal.reason), ABORT_GRACE_MS)
+  }
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await raceAbort(work, patience.signal)
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    ;(timer as Timer | null)?.cancel()
+  }
+}
+
+/** The result of a block whose signal aborted. */
+function aborted(reason: unknown): BlockResult {
+  const message = reason instanceof Error ? reason.message : String(reason)
+  const errorCode = reason instanceof RunwrightError ? reason.code : null
+  const status = reason instanceof TimeoutError ? 'timed_out' : reason instanceof RunCanceledError ? 'canceled' : 'failed'
+  return { status, failureReason: message, errorCode, output: null, cause: reason }
+}
+
+/** The result of a block that threw. */
+function resultOfError(block: BlockDefinition, cause: unknown): BlockResult {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  if (cause instanceof BlockTerminated) return terminated(message, cause.code)
+  if (cause instanceof BlockFailed || cause instanceof ActionError) return failed(message, cause.code, { cause })
+  return failed(`"${block.label}": ${message}`, cause instanceof RunwrightError ? cause.code : 'BLOCK_ERROR', { cause })
+}

@@ -1,0 +1,27 @@
+import type { WorkflowEngine } from './workflow-engine.js'
+
+export interface CloseOnSignalsOptions {
+  /** @default ['SIGINT', 'SIGTERM'] */
+  readonly signals?: readonly NodeJS.Signals[]
+  /** Called after the engine has stopped; end the process here. A failed stop comes as `error`. */
+  readonly onClosed?: (signal: NodeJS.Signals, error?: unknown) => void
+}
+
+/**
+ * Stops an engine when the process is asked to end: running runs are canceled and finished, browsers and displays closed. For hosts that
+ * want it; the library installs no handler by itself. Returns the function that takes the handlers back.
+ */
+export function closeOnSignals(engine: Pick<WorkflowEngine, 'destroy'>, options: CloseOnSignalsOptions = {}): () => void {
+  const signals = options.signals ?? (['SIGINT', 'SIGTERM'] as const)
+  let closing: Promise<void> | null = null
+  const onSignal = (signal: NodeJS.Signals) => {
+    closing ??= engine.destroy().then(
+      () => options.onClosed?.(signal),
+      (error: unknown) => options.onClosed?.(signal, error),
+    )
+  }
+  for (const signal of signals) process.on(signal, onSignal)
+  return () => {
+    for (const signal of signals) process.off(signal, onSignal)
+  }
+}

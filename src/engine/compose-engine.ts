@@ -1,0 +1,60 @@
+import { ActionRouter } from '../actions/index.js'
+import { BlockRegistry } from '../blocks/index.js'
+import { createTemplates } from '../definition/index.js'
+import { type AnyEvent, type RunEventType, TypedBus } from '../events/index.js'
+import { createIds } from '../runtime/index.js'
+import { Artifacts, guardStorage } from '../storage/index.js'
+import { InProcessDispatcher } from './dispatcher.js'
+import type { EngineSettings } from './engine-options.js'
+import { EventFactory } from './event-factory.js'
+import { RunCanceller } from './run-canceller.js'
+import type { RunEnvironment } from './run-environment.js'
+import { RunExecutor } from './run-executor.js'
+import { RunLeases } from './run-leases.js'
+import { RunReader } from './run-reader.js'
+import { RunSubmissions } from './run-submission.js'
+import { Workflows } from './workflows.js'
+
+/** The collaborators of an engine, tied together. */
+export function composeEngine(settings: EngineSettings) {
+  const { clock, logger, sessions, handlers } = settings
+  const storage = guardStorage(settings.storage)
+  const ids = settings.ids ?? createIds({ clock })
+  const bus = new TypedBus<RunEventType>(settings.onListenerError)
+  const emit = (event: AnyEvent) => bus.emit(event)
+  const events = new EventFactory(ids)
+  const registry = new BlockRegistry(settings.blocks)
+  const workflows = new Workflows({ storage, registry, handlers: Object.keys(handlers), events, emit, ids })
+  const hostId = settings.hostId ?? ids.next('host')
+  const leases = new RunLeases({ storage, clock, logger, events, emit, hostId, ttlMs: settings.leaseTtlMs })
+  const dispatcher = settings.dispatcher ?? new InProcessDispatcher({ concurrency: settings.concurrency })
+  const canceller = new RunCanceller({ storage, events, emit, leases })
+  const artifacts = new Artifacts({ storage, store: settings.artifacts, ids })
+  const environment: RunEnvironment = {
+    storage,
+    sessions,
+    artifacts,
+    registry,
+    handlers,
+    credentials: settings.credentials,
+    templates: createTemplates({ strict: settings.strictTemplates }),
+    router: new ActionRouter({ clock, ids, timeouts: settings }),
+    events,
+    emit,
+    clock,
+    ids,
+    logger,
+    defaultBlockTimeoutSeconds: settings.blockTimeoutSeconds,
+  }
+  return {
+    storage,
+    bus,
+    workflows,
+    canceller,
+    artifacts,
+    dispatcher,
+    executor: new RunExecutor({ environment, workflows, leases, dispatcher, canceller }),
+    submissions: new RunSubmissions({ storage, workflows, sessions, events, emit, ids }),
+    reader: new RunReader({ storage, clock }),
+  }
+}

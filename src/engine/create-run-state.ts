@@ -1,0 +1,76 @@
+import { type AnyEvent, runStream } from '../events/index.js'
+import { type Random, systemRandom } from '../runtime/index.js'
+import type { RunRow } from '../storage/index.js'
+import { BlockJournal } from './block-journal.js'
+import { summarizeBlocks } from './block-summary.js'
+import type { CompiledWorkflow } from './compiled-workflow.js'
+import { RunBrowser } from './run-browser.js'
+import type { RunEnvironment } from './run-environment.js'
+import { RunJournal } from './run-journal.js'
+import { RunScope } from './run-scope.js'
+import { createSecrets } from './run-secrets.js'
+import type { RunState } from './run-state.js'
+import { StorageTime } from './storage-time.js'
+
+export interface CreateRunStateParams {
+  readonly environment: RunEnvironment
+  /** The run as it was claimed. */
+  readonly run: RunRow
+  readonly workflow: CompiledWorkflow
+  readonly signal: AbortSignal
+  readonly random?: Random
+  /** The journal could not write. */
+  readonly onLost: (error: unknown) => void
+  /** The browser is gone. */
+  readonly onBrowserLost: (reason: unknown) => void
+}
+
+/** Puts together what one execution works with. */
+export function createRunState(params: CreateRunStateParams): RunState {
+  const { environment, run, workflow, signal } = params
+  const { storage, clock, events, ids } = environment
+  const time = new StorageTime(clock, run.modifiedAt)
+  const stream = runStream(run.workflowRunId)
+  const emit = (event: AnyEvent) => (event.stream === stream ? environment.emit(event) : undefined)
+  const journal = new RunJournal({ storage, clock, events, run, emit, onLost: params.onLost })
+  const blocks = new BlockJournal({ journal, run, ids, time })
+  const secrets = createSecrets({
+    parameters: workflow.definition.parameters,
+    providers: environment.credentials,
+    run,
+    nonce: (params.random ?? systemRandom).bytes(16),
+    signal,
+  })
+  const browser = new RunBrowser({
+    sessions: environment.sessions,
+    run,
+    clock,
+    signal,
+    onLost: params.onBrowserLost,
+    onPrivateSession: (browserSessionId) => journal.stageRun({ browserSessionId, ownsSession: true }),
+  })
+  const scope: RunScope = new RunScope({
+    constants: {
+      workflow_title: run.workflowTitle,
+      workflow_id: run.workflowId,
+      workflow_permanent_id: run.workflowPermanentId,
+      workflow_run_id: run.workflowRunId,
+    },
+    computed: {
+      current_date: () => time.now().toISOString().slice(0, 10),
+      browser_session_id: () => browser.lease?.browserSessionId ?? run.browserSessionId ?? '',
+      workflow_run_outputs: () => scope.outputs(),
+      workflow_run_summary: () => runSummary(blocks),
+    },
+    parameters: { ...run.parameters, ...Object.fromEntries(secrets.variables) },
+    contextParameters: workflow.definition.parameters.filter((parameter) => parameter.kind === 'context'),
+    blockOutputs: run.blockOutputs ?? {},
+  })
+  return { environment, run, workflow, scope, secrets, journal, blocks, browser, time, actionCount: 0 }
+}
+
+/** What templates see as `workflow_run_summary`. */
+function runSummary(blocks: BlockJournal) {
+  const { extractedInformation, downloadedFiles, errors } = summarizeBlocks(blocks.ended)
+  return { extractedInformation, downloadedFiles, errors, failureReason: errors.at(-1)?.reason ?? null }
+}

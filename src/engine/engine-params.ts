@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import type { WorkflowDefinition, WorkflowDefinitionInput } from '../definition/index.js'
+import type { Json } from '../errors/index.js'
+
+const organizationId = z.string().min(1).optional()
+const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http(s) address' })
+const json = z.json() as unknown as z.ZodType<Json>
+
+/** Arguments of `createWorkflow`, with their defaults. */
+export const createWorkflowSchema = z.strictObject({
+  organizationId,
+  title: z.string().min(1).max(500),
+  description: z.string().nullable().default(null),
+  /** Checked by its own parser, which names every broken rule. */
+  definition: z.custom<WorkflowDefinitionInput | WorkflowDefinition | Json>((value) => typeof value === 'object' && value !== null, {
+    error: 'expected a definition',
+  }),
+  status: z.enum(['published', 'draft']).default('published'),
+  isTemplate: z.boolean().default(false),
+  folderId: z.string().nullable().default(null),
+  proxyLocation: z.string().nullable().default(null),
+  webhookCallbackUrl: httpUrl.nullable().default(null),
+  totpIdentifier: z.string().nullable().default(null),
+  extraHttpHeaders: z.record(z.string(), z.string()).nullable().default(null),
+  /** 1 to 480; null is 240. */
+  maxElapsedTimeMinutes: z.number().min(1).max(480).nullable().default(null),
+  persistBrowserSession: z.boolean().default(false),
+  runWith: z.enum(['agent', 'code']).default('agent'),
+  aiFallback: z.boolean().default(false),
+  cacheKey: z.string().nullable().default(null),
+  runSequentially: z.boolean().default(false),
+  sequentialKey: z.string().nullable().default(null),
+  onHostLost: z.enum(['fail', 'resume']).default('fail'),
+  pauseCounts: z.boolean().default(false),
+  /** Seconds that the finally block has for itself. */
+  finallyTimeoutSeconds: z.number().positive().max(86_400).default(300),
+  errorCodeMapping: z.record(z.string(), z.string()).nullable().default(null),
+})
+export type CreateWorkflowParams = z.input<typeof createWorkflowSchema>
+export type CreateWorkflowRequest = z.output<typeof createWorkflowSchema>
+
+/** Arguments of `startRun`, with their defaults. */
+export const startRunSchema = z.strictObject({
+  organizationId,
+  workflowPermanentId: z.string().min(1),
+  /** The newest version when left out. */
+  version: z.number().int().min(1).optional(),
+  /** Values of the workflow's parameters by key. */
+  parameters: z.record(z.string(), z.unknown()).default({}),
+  /** Runs on this session. Without it, a private browser is started when the first block needs one. */
+  browserSessionId: z.string().min(1).optional(),
+  /** Runs only these blocks, in this order, as a plain list; the finally block runs all the same. */
+  blockLabels: z.array(z.string()).min(1, { error: 'expected at least one label' }).optional(),
+  /** Outputs of blocks that are not run, by label. */
+  blockOutputs: z.record(z.string(), json).optional(),
+  /** Higher first. */
+  priority: z.number().int().min(-1_000_000).max(1_000_000).default(0),
+  /** The same key gives back the same run. */
+  idempotencyKey: z.string().min(1).max(500).optional(),
+  /** The host's own facts: at most 20 keys of 64 characters, values of 256. */
+  runMetadata: z
+    .record(z.string().max(64), z.string().max(256))
+    .refine((metadata) => Object.keys(metadata).length <= 20, { error: 'expected at most 20 keys' })
+    .optional(),
+})
+export type StartRunParams = z.input<typeof startRunSchema>
+export type StartRunRequest = z.output<typeof startRunSchema>
+
+/** Names a run. */
+export interface RunRef {
+  readonly organizationId?: string | undefined
+  readonly workflowRunId: string
+}

@@ -1,0 +1,95 @@
+import type { Clock } from '../runtime/index.js'
+import type { RunDispatcher } from './dispatcher.js'
+import type { RunCanceller } from './run-canceller.js'
+import type { RunEnvironment } from './run-environment.js'
+import { RunExecution } from './run-execution.js'
+import type { RunLeases } from './run-leases.js'
+import type { Workflows } from './workflows.js'
+
+export interface RunExecutorOptions {
+  readonly environment: RunEnvironment
+  readonly workflows: Workflows
+  readonly leases: RunLeases
+  readonly dispatcher: RunDispatcher
+  readonly canceller: RunCanceller
+}
+
+/** How an engine stops. */
+export interface StopOptions {
+  /** Whether running runs may finish. @default true */
+  readonly graceful?: boolean
+  /** For how long, in milliseconds. @default 30,000 */
+  readonly timeoutMs?: number
+}
+
+const DEFAULT_STOP_TIMEOUT_MS = 30_000
+
+/** Most queued runs that are picked up at a start. */
+const PICK_UP_LIMIT = 10_000
+
+/** Executes what the dispatcher hands over: claim, execution, end. */
+export class RunExecutor {
+  readonly #options: RunExecutorOptions
+
+  constructor(options: RunExecutorOptions) {
+    this.#options = options
+  }
+
+  /** Begins to execute; runs that were queued before are picked up. */
+  async start(): Promise<void> {
+    const { dispatcher, environment } = this.#options
+    await dispatcher.start((workflowRunId) => this.#execute(workflowRunId))
+    const queued = await environment.storage.find({
+      table: 'runs',
+      where: { status: 'queued' },
+      orderBy: [{ column: 'queuedAt' }],
+      limit: PICK_UP_LIMIT,
+    })
+    for (const { workflowRunId, priority } of queued) await dispatcher.dispatch(workflowRunId, { priority })
+  }
+
+  /**
+   * Begins nothing more. With `graceful`, runs may finish for as long as `timeoutMs`; what still runs is canceled by `shutdown` and
+   * finished as canceled. Queued runs stay queued.
+   */
+  async stop({ graceful = true, timeoutMs = DEFAULT_STOP_TIMEOUT_MS }: StopOptions = {}): Promise<void> {
+    const { dispatcher, leases, canceller, environment } = this.#options
+    const idle = dispatcher.stop({ timeoutMs })
+    if (graceful) await settledWithin(idle, timeoutMs, environment.clock)
+    const running = leases.all().map(({ run }) => canceller.cancel({ ...run, by: 'shutdown' }))
+    for (const outcome of await Promise.allSettled(running)) {
+      if (outcome.status === 'rejected') environment.logger.warn('a run could not be canceled', { error: outcome.reason })
+    }
+    await idle
+  }
+
+  /** Never rejects: a run that cannot be executed here is left to be taken over. */
+  async #execute(workflowRunId: string): Promise<void> {
+    const { environment, workflows, leases } = this.#options
+    try {
+      const run = await leases.claim(workflowRunId)
+      if (run === null) return
+      const execution = new RunExecution({ environment, run, workflow: await workflows.loadPinned(run.workflowId) })
+      leases.hold(execution)
+      await execution.execute()
+    } catch (error) {
+      environment.logger.error('a run could not be executed', { workflowRunId, error })
+    } finally {
+      leases.drop(workflowRunId)
+    }
+  }
+}
+
+/** Resolves when the work has settled, or the time is over. */
+function settledWithin(work: Promise<unknown>, timeoutMs: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(resolve, timeoutMs, { keepAlive: true })
+    void work
+      .catch(() => {})
+      .finally(() => {
+        // whoever awaits the work hears of its failure
+        timer.cancel()
+        resolve()
+      })
+  })
+}

@@ -1,0 +1,46 @@
+import type { AnyEvent, RunResult } from '../events/index.js'
+import type { Run } from './run-reader.js'
+
+/** What the engine lends to handles. */
+export interface RunCalls {
+  result(options: WaitOptions): Promise<RunResult>
+  events(options: { readonly after?: number; readonly signal?: AbortSignal }): AsyncGenerator<AnyEvent, void, undefined>
+  cancel(by: string | undefined): Promise<Run>
+}
+
+export interface WaitOptions {
+  /** How long to wait, in milliseconds. Without it, as long as the run takes. */
+  readonly timeoutMs?: number
+  /** Ends the wait; the run itself goes on. */
+  readonly signal?: AbortSignal
+}
+
+/** A started run. */
+export class RunHandle {
+  readonly workflowRunId: string
+  readonly #calls: RunCalls
+
+  /** @internal Made by `WorkflowEngine.startRun`. */
+  constructor(workflowRunId: string, calls: RunCalls) {
+    this.workflowRunId = workflowRunId
+    this.#calls = calls
+  }
+
+  /**
+   * What the run came to, whatever its status; its session is free by then.
+   * @throws {TimeoutError} `RUN_WAIT_TIMEOUT`
+   */
+  result(options: WaitOptions = {}): Promise<RunResult> {
+    return this.#calls.result(options)
+  }
+
+  /** The run's events from its beginning (or after a `seq`), then live; ends after the final one. */
+  events(options: { readonly after?: number; readonly signal?: AbortSignal } = {}): AsyncGenerator<AnyEvent, void, undefined> {
+    return this.#calls.events(options)
+  }
+
+  /** Cancels the run; resolves when the request is recorded. `result()` tells when it has ended. */
+  cancel(options: { readonly by?: string } = {}): Promise<Run> {
+    return this.#calls.cancel(options.by)
+  }
+}

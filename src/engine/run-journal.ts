@@ -1,0 +1,184 @@
+import { RunCanceledError, RunLeaseLostError, StorageError } from '../errors/index.js'
+import { type AnyEvent, type EventPayload, type EventType, runStream } from '../events/index.js'
+import type { Clock, Timer } from '../runtime/index.js'
+import {
+  type Changes,
+  type CommitResult,
+  type RunRow,
+  type Storage,
+  storageNow,
+  type TableName,
+  tableOf,
+  type Where,
+  type Write,
+} from '../storage/index.js'
+
+import type { EventFactory } from './event-factory.js'
+import { WriteBatch } from './write-batch.js'
+
+export interface RunJournalOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly events: EventFactory
+  /** The run as it was claimed: its fence goes into every commit. */
+  readonly run: RunRow
+  /** Tells this process's listeners, after a commit. */
+  readonly emit: (event: AnyEvent) => void
+  /** Called when a commit in the background is refused or fails. */
+  readonly onLost: (error: unknown) => void
+}
+
+/** How long actions wait for company before they are written on their own. */
+const FLUSH_DELAY_MS = 50
+
+/**
+ * The one place that commits a run's writes. Every commit holds the run to be running, under this execution's fence, with no cancel
+ * requested; a refusal rejects with `RunCanceledError` or `RunLeaseLostError`, and what it held waits for the terminal commit.
+ */
+export class RunJournal {
+  readonly #options: RunJournalOptions
+  readonly #waiting = new WriteBatch()
+  #runChanges: Changes<RunRow> = {}
+  #queue: Promise<unknown> = Promise.resolve()
+  #timer: Timer | null = null
+  #isClosed = false
+
+  constructor(options: RunJournalOptions) {
+    this.#options = options
+  }
+
+  /** Adds changes of the run's own row to the next commit. */
+  stageRun(set: Changes<RunRow>): void {
+    this.#runChanges = { ...this.#runChanges, ...set }
+  }
+
+  /** Adds a write of another row to the next commit. */
+  stage(write: Write): void {
+    this.#waiting.add(write, rowId)
+  }
+
+  /** Adds an event of this run to the next commit. */
+  stageEvent<T extends EventType>(type: T, payload: EventPayload<T>): void {
+    const { events, run } = this.#options
+    this.stage({ op: 'append', stream: runStream(run.workflowRunId), events: [events.create(run.organizationId, type, payload)] })
+  }
+
+  /** Has what waits committed soon, with whatever else comes meanwhile. */
+  flushSoon(): void {
+    if (this.#timer !== null || this.#isClosed) return
+    this.#timer = this.#options.clock.setTimer(() => {
+      this.#timer = null
+      this.commit().catch(this.#options.onLost)
+    }, FLUSH_DELAY_MS)
+  }
+
+  /** Commits what waits, with changes to the run's own row. */
+  commit(set: Changes<RunRow> = {}): Promise<void> {
+    return this.#inOrder(async () => {
+      const waiting = this.#take()
+      if (waiting.writes.length === 0 && Object.keys({ ...waiting.runChanges, ...set }).length === 0) return
+      const result = await this.#commit(this.#holds(), { ...waiting.runChanges, ...set }, waiting.writes).catch((error: unknown) => {
+        this.#putBack(waiting)
+        throw error
+      })
+      if (result.ok) return
+      this.#putBack(waiting)
+      throw await this.#refusal(result)
+    })
+  }
+
+  /**
+   * The terminal commit: the run's last write of all, together with what still waits and with `extra` writes.
+   * Gives the refusal instead of rejecting, as the finalizer decides what follows from it.
+   */
+  finish(params: { readonly isCanceled: boolean; readonly set: Changes<RunRow>; readonly extra: readonly Write[] }): Promise<CommitResult> {
+    return this.#inOrder(async () => {
+      const waiting = this.#take()
+      const { cancelRequestedAt, ...evenIfCanceled } = this.#holds()
+      const where = params.isCanceled ? evenIfCanceled : { ...evenIfCanceled, cancelRequestedAt }
+      const result = await this.#commit(where, { ...waiting.runChanges, ...params.set }, merged([...waiting.writes, ...params.extra]))
+      if (result.ok) this.close()
+      else this.#putBack(waiting)
+      return result
+    })
+  }
+
+  /** Commits a batch of its own, under the same conditions; its results come first. What waits goes on waiting. */
+  commitApart(batch: readonly Write[]): Promise<CommitResult> {
+    return this.#inOrder(async () => {
+      const { storage, run, emit } = this.#options
+      const guard: Write = { op: 'update', table: 'runs', id: run.workflowRunId, where: this.#holds(), set: { modifiedAt: storageNow() } }
+      const result = await storage.commit([...batch, guard])
+      if (!result.ok && result.index === batch.length) throw await this.#refusal({ ...result, index: 0 })
+      if (result.ok) for (const event of result.events.flat()) emit(event as AnyEvent)
+      return result
+    })
+  }
+
+  /** Drops what waits and stops the timer. */
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.#timer = null
+    this.#waiting.drain()
+  }
+
+  #holds() {
+    return { status: 'running' as const, leaseFence: this.#options.run.leaseFence, cancelRequestedAt: null }
+  }
+
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#queue.then(work, work)
+    this.#queue = next.catch(() => {}) // whoever asked hears of it
+    return next
+  }
+
+  async #commit(where: Where<RunRow>, set: Changes<RunRow>, writes: readonly Write[]): Promise<CommitResult> {
+    const { storage, run, emit } = this.#options
+    const guard: Write = { op: 'update', table: 'runs', id: run.workflowRunId, where, set: { ...set, modifiedAt: storageNow() } }
+    const result = await storage.commit([guard, ...writes])
+    if (result.ok) for (const event of result.events.flat()) emit(event as AnyEvent)
+    return result
+  }
+
+  #take(): Waiting {
+    const waiting = { writes: this.#waiting.drain(), runChanges: this.#runChanges }
+    this.#runChanges = {}
+    return waiting
+  }
+
+  #putBack({ writes, runChanges }: Waiting): void {
+    const since = this.#take()
+    this.#runChanges = { ...runChanges, ...since.runChanges }
+    for (const write of [...writes, ...since.writes]) this.stage(write)
+  }
+
+  async #refusal(result: Extract<CommitResult, { ok: false }>): Promise<Error> {
+    const { run, storage } = this.#options
+    if (result.index !== 0) {
+      const message = `A write of run ${run.workflowRunId} was refused: ${result.reason}${result.constraint ? ` (${result.constraint})` : ''}`
+      return new StorageError(message, { code: 'STORAGE_FAILED', details: { index: result.index, reason: result.reason } })
+    }
+    const current = await storage.get('runs', run.workflowRunId)
+    if (current?.status === 'running' && current.leaseFence === run.leaseFence && current.cancelRequestedAt !== null) {
+      return new RunCanceledError(run.workflowRunId, current.cancelRequestedBy ?? 'unknown')
+    }
+    return new RunLeaseLostError(
+      run.workflowRunId,
+      current === undefined ? 'the run is gone' : `it is ${current.status} with fence ${current.leaseFence}`,
+    )
+  }
+}
+
+interface Waiting {
+  readonly writes: readonly Write[]
+  readonly runChanges: Changes<RunRow>
+}
+
+const rowId = (table: TableName, row: Readonly<Record<string, unknown>>) => String(row[tableOf(table).primaryKey])
+
+function merged(writes: readonly Write[]): Write[] {
+  const batch = new WriteBatch()
+  for (const write of writes) batch.add(write, rowId)
+  return batch.drain()
+}

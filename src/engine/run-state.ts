@@ -1,0 +1,37 @@
+import type { BlockDefinition, SecretReferences } from '../definition/index.js'
+import type { Json } from '../errors/index.js'
+import type { RunRow } from '../storage/index.js'
+import type { BlockJournal } from './block-journal.js'
+import type { CompiledWorkflow } from './compiled-workflow.js'
+import type { RunBrowser } from './run-browser.js'
+import type { RunEnvironment } from './run-environment.js'
+import type { RunJournal } from './run-journal.js'
+import type { RunScope } from './run-scope.js'
+import type { StorageTime } from './storage-time.js'
+
+/** Everything that belongs to one execution of a run, shared by its walker, blocks and finalizer. */
+export interface RunState {
+  readonly environment: RunEnvironment
+  readonly run: RunRow
+  readonly workflow: CompiledWorkflow
+  readonly scope: RunScope
+  readonly secrets: SecretReferences
+  readonly journal: RunJournal
+  readonly blocks: BlockJournal
+  readonly browser: RunBrowser
+  readonly time: StorageTime
+  /** Actions performed so far, failed ones included. */
+  actionCount: number
+}
+
+/** Values that a handler sees: those named by `parameterKeys`, or all but the secrets. */
+export async function handlerParameters(state: RunState, block: BlockDefinition): Promise<Record<string, Json>> {
+  const { definition } = state.workflow
+  const keys = block.parameterKeys ?? definition.parameters.filter(({ kind }) => kind !== 'secret').map(({ key }) => key)
+  const values: Record<string, Json> = {}
+  for (const key of keys) {
+    const isSecret = definition.parameters.some((parameter) => parameter.key === key && parameter.kind === 'secret')
+    values[key] = isSecret ? ((await state.secrets.credential(key)) as Json) : ((state.scope.lookUp(key) ?? null) as Json)
+  }
+  return values
+}

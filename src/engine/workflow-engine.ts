@@ -1,0 +1,187 @@
+import type { Readable } from 'node:stream'
+import { InvalidArgumentError, NotRunningError, parseArgument } from '../errors/index.js'
+import type { AnyEvent, Listener, RunEventType, RunResult } from '../events/index.js'
+import { closeAll, Lifecycle } from '../runtime/index.js'
+import type { ArtifactRow } from '../storage/index.js'
+import { composeEngine } from './compose-engine.js'
+import { engineOptionsSchema, type WorkflowEngineOptions } from './engine-options.js'
+import { type CreateWorkflowParams, createWorkflowSchema, type RunRef, type StartRunParams, startRunSchema } from './engine-params.js'
+import { OrganizationEngine } from './organization-engine.js'
+import type { RunSessions } from './run-browser.js'
+import type { StopOptions } from './run-executor.js'
+import { RunHandle, type WaitOptions } from './run-handle.js'
+import { type Run, toRun } from './run-reader.js'
+import type { Workflow } from './workflows.js'
+
+/** Which version of which workflow. */
+export interface WorkflowRef {
+  readonly organizationId?: string | undefined
+  readonly workflowPermanentId: string
+  /** The newest when left out. */
+  readonly version?: number | undefined
+}
+
+/**
+ * Runs browser workflows in the host's own process.
+ *
+ * @example
+ * ```ts
+ * const engine = new WorkflowEngine({ storage: new MemoryStorage(), organizationId: 'acme' })
+ * await engine.start()
+ * const workflow = await engine.createWorkflow({ title: 'Pause', definition: { blocks: [{ type: 'wait', label: 'pause', waitSec: 1 }] } })
+ * const run = await engine.startRun({ workflowPermanentId: workflow.workflowPermanentId })
+ * console.log((await run.result()).status) // 'completed'
+ * await engine.stop()
+ * ```
+ */
+export class WorkflowEngine {
+  readonly #organizationId: string | undefined
+  readonly #sessions: RunSessions | undefined
+  readonly #parts: ReturnType<typeof composeEngine>
+  readonly #lifecycle = new Lifecycle({ start: () => this.#start(), stop: () => this.#stop() })
+  #startedSessions = false
+  #stopOptions: StopOptions = {}
+
+  /** @throws {InvalidArgumentError} `INVALID_ARGUMENT` when an option does not fit */
+  constructor(options: WorkflowEngineOptions) {
+    const settings = parseArgument(engineOptionsSchema, options, 'WorkflowEngine')
+    this.#organizationId = settings.organizationId
+    this.#sessions = settings.sessions
+    this.#parts = composeEngine(settings)
+  }
+
+  /**
+   * Opens the storage, starts the session pool if nobody has, picks up queued runs; resolves to whether this call started the engine.
+   * Runs can be started from then on.
+   */
+  start(): Promise<boolean> {
+    return this.#lifecycle.start()
+  }
+
+  /**
+   * Begins no more runs and waits for those that run, 30 s at most; what still runs then is canceled. Queued runs stay queued. Stops the
+   * session pool if `start()` started it. The storage stays open: whoever made it closes it.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stopOptions = options
+    return this.#lifecycle.stop()
+  }
+
+  /** Cancels what runs and stops at once. */
+  destroy(): Promise<void> {
+    return this.stop({ graceful: false })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /**
+   * Checks a definition and stores it as version 1 of a new workflow.
+   * @throws {DefinitionError} `INVALID_DEFINITION`; `issues` names every broken rule
+   */
+  async createWorkflow(params: CreateWorkflowParams): Promise<Workflow> {
+    const request = parseArgument(createWorkflowSchema, params, 'createWorkflow')
+    return this.#parts.workflows.create({ ...request, organizationId: this.#organization(request) })
+  }
+
+  /** @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND` */
+  async getWorkflow(ref: WorkflowRef): Promise<Workflow> {
+    return this.#parts.workflows.get({ ...ref, organizationId: this.#organization(ref) })
+  }
+
+  /**
+   * Queues a run; it begins as soon as a worker is free.
+   * @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND`
+   * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`
+   * @throws {BlockNotFoundError} `BLOCK_NOT_FOUND`
+   * @throws {ParameterError} `UNKNOWN_PARAMETERS`, `MISSING_PARAMETERS` or `INVALID_PARAMETERS`; a failed run is on record, see `workflowRunId`
+   */
+  async startRun(params: StartRunParams): Promise<RunHandle> {
+    const request = parseArgument(startRunSchema, params, 'startRun')
+    const organizationId = this.#organization(request)
+    if (!this.#lifecycle.isRunning) throw new NotRunningError('WorkflowEngine', this.#lifecycle.state)
+    const { run, isNew } = await this.#parts.submissions.submit({ ...request, organizationId })
+    if (isNew) await this.#parts.dispatcher.dispatch(run.workflowRunId, { priority: run.priority })
+    return this.#handle(organizationId, run.workflowRunId)
+  }
+
+  /** @throws {RunNotFoundError} `RUN_NOT_FOUND` */
+  async getRun(ref: RunRef): Promise<Run> {
+    return this.#parts.reader.get({ ...ref, organizationId: this.#organization(ref) })
+  }
+
+  /**
+   * Waits for the end of a run, in whatever process it runs.
+   * @throws {RunNotFoundError} `RUN_NOT_FOUND`
+   * @throws {TimeoutError} `RUN_WAIT_TIMEOUT`
+   */
+  async waitForRun(params: RunRef & WaitOptions): Promise<RunResult> {
+    return this.#parts.reader.waitFor({ ...params, organizationId: this.#organization(params) })
+  }
+
+  /** A run's events: those stored after `after`, then live ones; ends after the final event. */
+  events(params: RunRef & { readonly after?: number; readonly signal?: AbortSignal }): AsyncGenerator<AnyEvent, void, undefined> {
+    return this.#parts.reader.events({ ...params, organizationId: this.#organization(params) })
+  }
+
+  /**
+   * Cancels a run: one that waits is canceled at once, a running one stops within a quarter of a second. A final run is given back as it
+   * is. `by` says who asked. @throws {RunNotFoundError} `RUN_NOT_FOUND`
+   */
+  async cancel(params: RunRef & { readonly by?: string | undefined }): Promise<Run> {
+    return toRun(await this.#parts.canceller.cancel({ ...params, by: params.by ?? 'the host', organizationId: this.#organization(params) }))
+  }
+
+  /** A stored file with its bytes; the stream has to be read or destroyed. @throws {ArtifactError} `ARTIFACT_NOT_FOUND` */
+  async readArtifact(params: {
+    readonly organizationId?: string
+    readonly artifactId: string
+  }): Promise<{ artifact: ArtifactRow; body: Readable }> {
+    return this.#parts.artifacts.read({ ...params, organizationId: this.#organization(params) })
+  }
+
+  /** Calls the listener for what this process does; returns the function that ends it. */
+  on<K extends RunEventType>(type: K, listener: Listener<K>): () => void {
+    return this.#parts.bus.on(type, listener)
+  }
+
+  onAny(listener: (event: AnyEvent<RunEventType>) => void): () => void {
+    return this.#parts.bus.onAny(listener)
+  }
+
+  /** The same calls, bound to an organisation. */
+  forOrganization(organizationId: string): OrganizationEngine {
+    return new OrganizationEngine(this, organizationId)
+  }
+
+  async #start(): Promise<void> {
+    await this.#parts.storage.open()
+    this.#startedSessions = (await this.#sessions?.start()) ?? false
+    await this.#parts.executor.start()
+  }
+
+  async #stop(): Promise<void> {
+    const stopSessions = () => (this.#startedSessions ? this.#sessions?.stop() : undefined)
+    await closeAll([() => this.#parts.executor.stop(this.#stopOptions), stopSessions], 'WorkflowEngine')
+  }
+
+  #handle(organizationId: string, workflowRunId: string): RunHandle {
+    const ref = { organizationId, workflowRunId }
+    return new RunHandle(workflowRunId, {
+      result: (options) => this.waitForRun({ ...ref, ...options }),
+      events: (options) => this.events({ ...ref, ...options }),
+      cancel: (by) => this.cancel({ ...ref, by }),
+    })
+  }
+
+  #organization(params: { readonly organizationId?: string | undefined }): string {
+    const id = params.organizationId ?? this.#organizationId
+    if (id !== undefined && id !== '') return id
+    throw new InvalidArgumentError('organizationId is missing: name it in the call, or give the WorkflowEngine one', {
+      path: 'organizationId',
+      expected: 'string',
+      received: String(id),
+    })
+  }
+}

@@ -1,0 +1,120 @@
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from '../runtime/index.js'
+
+const PREFIX = 'runwright-session-'
+const OWNER_FILE = 'owner.json'
+
+/** A session's own folder, 0700: temporary files, profile and downloads of its browser. */
+export interface SessionDirectory {
+  readonly path: string
+  readonly temporary: string
+  readonly profile: string
+  readonly downloads: string
+  /** Removes it with everything in it; harmless when it is gone. */
+  remove(): Promise<void>
+}
+
+interface Owner {
+  readonly machineId: string
+  readonly hostId: string
+  readonly browserSessionId: string
+  /** Process ids mean something within one namespace only. */
+  readonly pidNamespace: string | null
+  readonly pid: number
+  readonly startTime: string | null
+}
+
+export async function createSessionDirectory(params: {
+  readonly baseDirectory: string
+  readonly machineId: string
+  readonly hostId: string
+  readonly browserSessionId: string
+}): Promise<SessionDirectory> {
+  const { baseDirectory, machineId, hostId, browserSessionId } = params
+  await mkdir(baseDirectory, { recursive: true })
+  const path = await mkdtemp(join(baseDirectory, PREFIX)) // made with mode 0700
+  const directory: SessionDirectory = {
+    path,
+    temporary: join(path, 'tmp'),
+    profile: join(path, 'profile'),
+    downloads: join(path, 'downloads'),
+    // a browser that has just died may still be writing: the retries wait for it
+    remove: () => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 }),
+  }
+  try {
+    const { pid } = process
+    const startTime = (await readProcess(pid))?.startTime ?? null
+    const owner: Owner = { machineId, hostId, browserSessionId, pidNamespace: await pidNamespace(), pid, startTime }
+    await writeFile(join(path, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 })
+    for (const folder of [directory.temporary, directory.profile, directory.downloads]) await mkdir(folder, { mode: 0o700 })
+    return directory
+  } catch (error) {
+    await directory.remove()
+    throw error
+  }
+}
+
+/** Removes the folders that processes of this machine left which are provably dead. Returns their paths. */
+export async function sweepDirectories(params: {
+  readonly baseDirectory: string
+  readonly machineId: string
+  readonly logger: Logger
+}): Promise<readonly string[]> {
+  const { baseDirectory, machineId, logger } = params
+  const removed: string[] = []
+  for (const name of await readdir(baseDirectory).catch(() => [])) {
+    if (!name.startsWith(PREFIX)) continue
+    const path = join(baseDirectory, name)
+    const found = await lstat(path).catch(() => null)
+    if (found === null || !found.isDirectory() || found.uid !== process.geteuid?.()) continue // somebody else's, whatever its name says
+    const owner = await readOwner(path)
+    if (owner === null || owner.machineId !== machineId || owner.pidNamespace !== (await pidNamespace()) || (await isAlive(owner))) continue
+    try {
+      await rm(path, { recursive: true, force: true })
+      removed.push(path)
+      logger.info('removed the folder of a dead host', { path, browserSessionId: owner.browserSessionId, pid: owner.pid })
+    } catch (error) {
+      logger.warn('cannot remove the folder of a dead host', { path, error })
+    }
+  }
+  return removed
+}
+
+async function readOwner(path: string): Promise<Owner | null> {
+  try {
+    const owner = JSON.parse(await readFile(join(path, OWNER_FILE), 'utf8')) as Partial<Owner> | null
+    return typeof owner?.pid === 'number' && typeof owner.machineId === 'string' ? (owner as Owner) : null
+  } catch {
+    return null // being made, or not ours: nothing is proved, so it stays
+  }
+}
+
+/** Whether that very process still runs; where it cannot be told, it does. */
+async function isAlive(owner: Owner): Promise<boolean> {
+  try {
+    process.kill(owner.pid, 0)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+  }
+  const found = await readProcess(owner.pid)
+  if (found === null || owner.startTime === null) return true
+  return found.startTime === owner.startTime && found.state !== 'Z'
+}
+
+/** State and start time (clock ticks since boot) of a process; null where they cannot be read. */
+async function readProcess(pid: number): Promise<{ state: string; startTime: string } | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
+    // the name in brackets may hold anything, so fields are counted after the last bracket: state is field 3, start time field 22
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const [state, startTime] = [fields[0], fields[19]]
+    return state === undefined || startTime === undefined ? null : { state, startTime }
+  } catch {
+    return null // no such process, or no /proc
+  }
+}
+
+async function pidNamespace(): Promise<string | null> {
+  return readlink('/proc/self/ns/pid').catch(() => null)
+}

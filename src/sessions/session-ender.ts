@@ -1,0 +1,124 @@
+import { LeaseLostError, SessionCrashedError, type SessionError } from '../errors/index.js'
+import type { CloseReason } from '../storage/tables/browser-sessions.js'
+import { finalWrites } from './final-writes.js'
+import type { SessionPoolSettings } from './options.js'
+import type { SessionJournal } from './session-journal.js'
+import type { EndingSession, LiveSession, SessionRegistry } from './session-registry.js'
+import { type FinalSessionStatus, statusFor } from './session-status.js'
+import type { SessionTeardown } from './session-teardown.js'
+
+export interface EndParams {
+  readonly status: FinalSessionStatus
+  readonly closeReason: CloseReason
+  readonly lossReason?: string
+  /** Whether the row says so already. */
+  readonly isRowFinal: boolean
+  /** Whether the browser is asked to close before it is killed. */
+  readonly isClean: boolean
+  /** What a holder, if there is one, is told. */
+  readonly leaseReason: SessionError
+}
+
+/** The one way in which a session leaves this process. */
+export class SessionEnder {
+  readonly #settings: SessionPoolSettings
+  readonly #registry: SessionRegistry
+  readonly #journal: SessionJournal
+  readonly #teardown: SessionTeardown
+
+  constructor(parts: {
+    readonly settings: SessionPoolSettings
+    readonly registry: SessionRegistry
+    readonly journal: SessionJournal
+    readonly teardown: SessionTeardown
+  }) {
+    this.#settings = parts.settings
+    this.#registry = parts.registry
+    this.#journal = parts.journal
+    this.#teardown = parts.teardown
+  }
+
+  /**
+   * Takes the session out of the live set and aborts its holder's signal before it returns; row, browser, display and folder follow
+   * (`done`). Does nothing for one that has left already.
+   */
+  end(live: LiveSession, params: EndParams): EndingSession | undefined {
+    if (!this.#registry.isLive(live)) return this.#registry.ending(live.browserSessionId)
+    const { status, closeReason, isRowFinal } = params
+    const ending = this.#registry.beginEnding(live, { status, closeReason, isRowFinal, lossReason: params.lossReason ?? null })
+    live.lease?.lose(params.leaseReason)
+    ending.done = this.#finish(ending, params.isClean)
+    return ending
+  }
+
+  /** The browser, or the display under it, is gone. */
+  lost(live: LiveSession, reason: string): EndingSession | undefined {
+    return this.end(live, {
+      status: statusFor('crashed'),
+      closeReason: 'crashed',
+      lossReason: reason,
+      isRowFinal: false,
+      isClean: false,
+      leaseReason: new SessionCrashedError(live.browserSessionId, reason),
+    })
+  }
+
+  /** Its row was made final, or taken over, by another host. */
+  endedElsewhere(live: LiveSession): EndingSession | undefined {
+    return this.end(live, {
+      status: 'completed',
+      closeReason: 'user',
+      isRowFinal: true,
+      isClean: true,
+      leaseReason: new LeaseLostError(live.browserSessionId, 'the session was ended by another host'),
+    })
+  }
+
+  /** Ends every session of this process; what cannot be written now is found by the other hosts when this host's lease lapses. */
+  async endAll(): Promise<void> {
+    for (const live of this.#registry.allLive) {
+      this.end(live, {
+        status: statusFor('shutdown'),
+        closeReason: 'shutdown',
+        isRowFinal: false,
+        isClean: true,
+        leaseReason: new LeaseLostError(live.browserSessionId, 'the pool stops'),
+      })
+    }
+    const endings = this.#registry.allEnding
+    await Promise.all(endings.map((ending) => ending.done))
+    await Promise.all(endings.map((ending) => this.retry(ending)))
+    for (const ending of endings) this.#registry.forget(ending)
+  }
+
+  /** Tries again what is left of an ended session: its final row, its process. */
+  async retry(ending: EndingSession): Promise<void> {
+    await ending.done
+    if (ending.isRowFinal && ending.isProcessGone) return
+    ending.done = this.#finish(ending, false)
+    await ending.done
+  }
+
+  async #finish(ending: EndingSession, isClean: boolean): Promise<void> {
+    const { browserSessionId, browser, display, directory, untie } = ending.live
+    const parts = { browserSessionId, browser, hasDisplay: display !== null, directory, untie }
+    const teardown = async () => {
+      ending.isProcessGone = await this.#teardown.run(parts, { isClean })
+    }
+    await Promise.all([ending.isRowFinal ? undefined : this.#writeFinal(ending), ending.isProcessGone ? undefined : teardown()])
+    this.#registry.settle(ending)
+  }
+
+  async #writeFinal(ending: EndingSession): Promise<void> {
+    const { live, status, closeReason, lossReason, lease } = ending
+    const { browserSessionId, organizationId } = live
+    try {
+      const params = { browserSessionId, organizationId, status, closeReason, lossReason, lease, where: { hostId: this.#settings.hostId } }
+      const result = await this.#journal.commit(finalWrites(this.#journal, params))
+      ending.isRowFinal = true // a refusal says that it is final already
+      if (result.ok) this.#journal.emit(result.events)
+    } catch (error) {
+      this.#settings.logger.error('cannot record the end of a session; it is tried again', { browserSessionId, error })
+    }
+  }
+}

@@ -1,0 +1,224 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { InvalidArgumentError, NotRunningError } from '../errors/index.js'
+import { type AnyEvent, type Listener, type StreamingEventType, TypedBus } from '../events/index.js'
+import { closeAll, Lifecycle } from '../runtime/index.js'
+import { AdmissionDesk } from './admission.js'
+import { BackendChoice } from './backend-choice.js'
+import { XvncBackend } from './backends/xvnc.js'
+import { closeCodes } from './close-codes.js'
+import { sweepDisplayDirectories } from './directory-sweep.js'
+import type { Display } from './display.js'
+import { DisplayManager } from './display-manager.js'
+import { Gateway } from './gateway.js'
+import { LiveViews } from './live-views.js'
+import { OrganizationStreaming } from './organization-streaming.js'
+import { type Screenshot, Screenshots } from './screenshots.js'
+import { liveSession } from './session-rows.js'
+import type { SessionView } from './session-view.js'
+import {
+  type ByOrganization,
+  type IssueTokenParams,
+  issueTokenSchema,
+  type ScreenshotParams,
+  type StartDisplayParams,
+  screenshotSchema,
+  startDisplaySchema,
+} from './stream-params.js'
+import { StreamingJournal } from './streaming-journal.js'
+import { type DisplayState, describeDisplays, type StreamingHealth } from './streaming-state.js'
+import { check, parseSupervisorOptions, type ResolvedSupervisorOptions, type StreamingSupervisorOptions } from './supervisor-options.js'
+import { type IssuedViewToken, ViewTokens } from './view-tokens.js'
+import { ViewerRegistry } from './viewer-registry.js'
+
+/**
+ * A display and a live view for each browser session, inside the host's own process and HTTP server.
+ *
+ * @example
+ * const streaming = new StreamingSupervisor({ storage })
+ * await streaming.start()
+ * server.on('upgrade', (request, socket, head) => streaming.handleUpgrade(request, socket, head) || socket.destroy())
+ */
+export class StreamingSupervisor {
+  readonly #options: ResolvedSupervisorOptions
+  readonly #bus: TypedBus<StreamingEventType>
+  readonly #backends: BackendChoice
+  readonly #displays: DisplayManager
+  readonly #viewers: ViewerRegistry
+  readonly #views: LiveViews
+  readonly #screenshots: Screenshots
+  readonly #gateway: Gateway
+  readonly #lifecycle = new Lifecycle({ start: () => this.#onStart(), stop: () => this.#onStop() })
+
+  /** @throws {InvalidArgumentError} when an option does not fit. */
+  constructor(options: StreamingSupervisorOptions) {
+    const resolved = parseSupervisorOptions(options)
+    const { storage, clock, ids, random, logger, hostId, processRunner } = resolved
+    this.#options = resolved
+    this.#bus = new TypedBus(resolved.onListenerError)
+    this.#backends = new BackendChoice(resolved.backends ?? [new XvncBackend({ hostId, clock, random, processRunner })])
+    const journal = new StreamingJournal({ storage, ids, bus: this.#bus })
+    const tokens = new ViewTokens({ storage, ids, random })
+    this.#viewers = new ViewerRegistry(resolved)
+    this.#views = new LiveViews({ storage, tokens, viewers: this.#viewers })
+    this.#displays = new DisplayManager({
+      storage,
+      journal,
+      clock,
+      logger,
+      backends: this.#backends,
+      onLost: ({ browserSessionId }) => void this.#views.closeSession(browserSessionId, closeCodes.restarting, 'the display died'),
+    })
+    this.#screenshots = new Screenshots({ clock })
+    const admission = new AdmissionDesk({
+      storage,
+      tokens,
+      displayOf: (browserSessionId) => this.#displays.get(browserSessionId),
+      hasRoom: (browserSessionId, ticketId) => this.#viewers.hasRoom(browserSessionId, ticketId),
+    })
+    this.#gateway = new Gateway({ ...resolved, admission, viewers: this.#viewers, tokens, journal, isRunning: () => this.isRunning })
+  }
+
+  get isRunning(): boolean {
+    return this.#lifecycle.isRunning
+  }
+
+  /** Path below which live views are mounted. */
+  get basePath(): string {
+    return this.#options.basePath
+  }
+
+  /** Opens the storage, looks which backends work here, and removes what dead hosts left. Resolves to whether this call started it. */
+  start(): Promise<boolean> {
+    return this.#lifecycle.start()
+  }
+
+  /** Ends viewers and displays; resolves when their processes and directories are gone. Idempotent; can be started again. */
+  stop(): Promise<void> {
+    return this.#lifecycle.stop()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /**
+   * The session's display, started unless it runs; concurrent calls share one.
+   *
+   * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`. {@link StreamingError} `DISPLAY_PROGRAM_MISSING`, `DISPLAY_START_FAILED`.
+   */
+  async startDisplay(params: StartDisplayParams): Promise<Display> {
+    this.#assertRunning()
+    const { organizationId: _, signal, ...wanted } = params
+    const request = check('startDisplay', startDisplaySchema, wanted)
+    return this.#displays.start({ organizationId: this.#organization(params), ...request }, signal)
+  }
+
+  /** Ends the session's display, if it has one; resolves when its processes and its directory are gone. */
+  async stopDisplay(params: { readonly browserSessionId: string }): Promise<void> {
+    await this.#views.beforeDisplayStops(params.browserSessionId)
+    await this.#displays.stop(params.browserSessionId)
+  }
+
+  /** The pool hands over its way to a session's pages; returns the function that takes it back. */
+  registerView(browserSessionId: string, view: SessionView): () => void {
+    return this.#screenshots.register(browserSessionId, view)
+  }
+
+  unregisterView(browserSessionId: string): void {
+    this.#screenshots.unregister(browserSessionId)
+  }
+
+  /** The session has ended: its viewers are told so (4410), its tokens and tickets open nothing any more. */
+  endViewers(browserSessionId: string): Promise<void> {
+    return this.#views.end(browserSessionId)
+  }
+
+  /**
+   * A token that opens one live view of the session, once. Only its hash is stored.
+   *
+   * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`. {@link SessionEndedError} `SESSION_ENDED`. {@link StreamingError} `STREAM_UNAVAILABLE`, with the reason.
+   */
+  async issueToken(params: IssueTokenParams): Promise<IssuedViewToken> {
+    const { organizationId: _, ...wanted } = params
+    const { origin = null, userId = null, ...request } = check('issueToken', issueTokenSchema, wanted)
+    return this.#views.issue({ organizationId: this.#organization(params), ...request, origin, userId })
+  }
+
+  /** Ends a token, its ticket and the view that it opened here; whether there was anything to end. */
+  async revoke(params: ByOrganization & { readonly viewTokenId: string }): Promise<boolean> {
+    return this.#views.revoke({ organizationId: this.#organization(params), viewTokenId: params.viewTokenId })
+  }
+
+  /** Takes an upgrade request for `<basePath>/sessions/<id>/stream`. False: the path is not ours, and the socket was left alone. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    return this.#gateway.handleUpgrade(request, socket, head)
+  }
+
+  /** A picture of the session's active page. @throws {StreamingError} `STREAM_UNAVAILABLE` when its browser is not on this host. */
+  async screenshot(params: ScreenshotParams): Promise<Screenshot> {
+    const { organizationId: _, signal, ...wanted } = params
+    const request = check('screenshot', screenshotSchema, wanted)
+    await liveSession(this.#options.storage, { organizationId: this.#organization(params), ...request })
+    return this.#screenshots.take({ ...request, signal })
+  }
+
+  /** The displays that run on this host, of all organizations unless one is named. */
+  list(params: ByOrganization = {}): readonly DisplayState[] {
+    const organizationId = params.organizationId ?? this.#options.organizationId
+    return describeDisplays(this.#displays.list(), this.#viewers).filter(
+      (state) => !organizationId || state.organizationId === organizationId,
+    )
+  }
+
+  /** What works on this host, and how much is going on. */
+  health(): StreamingHealth {
+    return {
+      state: this.#lifecycle.state,
+      backends: this.#backends.reports(),
+      displays: this.#displays.list().length,
+      viewers: this.#viewers.size,
+    }
+  }
+
+  /** Calls the listener for each event of a type; returns the function that ends it. */
+  on<T extends StreamingEventType>(type: T, listener: Listener<T>): () => void {
+    return this.#bus.on(type, listener)
+  }
+
+  /** Calls the listener for every event; returns the function that ends it. */
+  onAny(listener: (event: AnyEvent<StreamingEventType>) => void): () => void {
+    return this.#bus.onAny(listener)
+  }
+
+  /** The same supervisor for one organization. */
+  forOrganization(organizationId: string): OrganizationStreaming {
+    return new OrganizationStreaming(this, organizationId)
+  }
+
+  async #onStart(): Promise<void> {
+    const { storage, clock, logger } = this.#options
+    await storage.open()
+    const [reports, swept] = await Promise.all([this.#backends.probeAll(), sweepDisplayDirectories({ clock })])
+    for (const report of reports) if (!report.available) logger.warn('a display backend is not available', { ...report })
+    if (swept.directories.length > 0) logger.info('removed what dead hosts left', { ...swept })
+    this.#displays.open()
+  }
+
+  #onStop(): Promise<void> {
+    return closeAll([() => this.#views.closeAll(), () => this.#displays.close()], 'the streaming supervisor')
+  }
+
+  #assertRunning(): void {
+    if (!this.isRunning) throw new NotRunningError('StreamingSupervisor', this.#lifecycle.state)
+  }
+
+  #organization(params: ByOrganization): string {
+    const organizationId = params.organizationId ?? this.#options.organizationId
+    if (organizationId) return organizationId
+    throw new InvalidArgumentError('organizationId is missing: name it in the call, or once in the options', {
+      path: 'organizationId',
+      expected: 'the id of an organization',
+    })
+  }
+}

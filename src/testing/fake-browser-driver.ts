@@ -1,0 +1,124 @@
+import { BrowserLaunchError, type Json, type LaunchFailureCategory } from '../errors/index.js'
+import { type Clock, isAbortError, sleep, systemClock } from '../runtime/index.js'
+import type { BrowserDriver, LaunchSpec, PageOperationOptions } from '../sessions/ports.js'
+import { FakeBrowserHandle } from './fake-browser-handle.js'
+import type { FakeSite } from './fake-site.js'
+
+/** How one launch goes. */
+export interface FakeLaunch {
+  /** Milliseconds on the driver's clock. @default 0 */
+  readonly delayMs?: number
+  /** Rejects with this category, or this error, after the delay. */
+  readonly fails?: LaunchFailureCategory | Error
+  /** Answers after the delay whatever the deadline and the signal say: a launch that resolves late. @default false */
+  readonly ignoresDeadline?: boolean
+}
+
+export interface FakeBrowserDriverOptions {
+  /** @default the system's clock */
+  readonly clock?: Clock
+  /** How launches go for which nothing was scripted with {@link FakeBrowserDriver.scriptLaunch}. @default at once */
+  readonly launch?: FakeLaunch
+  /** The pages that its browsers find, by address. Without it, every address is an empty page. */
+  readonly site?: FakeSite
+}
+
+/**
+ * Scripted browsers for tests: they start nothing, and every delay runs on the given clock.
+ *
+ * @example
+ * ```ts
+ * const driver = new FakeBrowserDriver({ clock, site: { 'https://shop.test/': { title: 'Shop', elements: [{ css: '#buy' }] } } })
+ * driver.scriptLaunch({ fails: 'crashed' }, { delayMs: 500 })
+ * driver.handles[0]?.crash()
+ * ```
+ */
+export class FakeBrowserDriver implements BrowserDriver {
+  readonly name = 'fake'
+  readonly #clock: Clock
+  readonly #launch: FakeLaunch
+  readonly #site: FakeSite | undefined
+  readonly #scripted: FakeLaunch[] = []
+  readonly #specs: LaunchSpec[] = []
+  readonly #handles: FakeBrowserHandle[] = []
+  #launching = 0
+  #maxLive = 0
+
+  constructor(options: FakeBrowserDriverOptions = {}) {
+    this.#clock = options.clock ?? systemClock
+    this.#launch = options.launch ?? {}
+    this.#site = options.site
+  }
+
+  /** What was asked for, oldest first; failed launches too. */
+  get specs(): readonly LaunchSpec[] {
+    return this.#specs
+  }
+
+  /** Every browser that came up, oldest first; the dead ones too. */
+  get handles(): readonly FakeBrowserHandle[] {
+    return this.#handles
+  }
+
+  /** Browsers whose process has not ended. */
+  get liveHandles(): number {
+    return this.#handles.filter((handle) => handle.isAlive).length
+  }
+
+  /** The most browsers that were alive at once. */
+  get maxLiveHandles(): number {
+    return this.#maxLive
+  }
+
+  /** Launches that have not settled. */
+  get pendingLaunches(): number {
+    return this.#launching
+  }
+
+  /** The newest browser of a session. */
+  handleOf(browserSessionId: string): FakeBrowserHandle | undefined {
+    return this.#handles.findLast((handle) => handle.spec.browserSessionId === browserSessionId)
+  }
+
+  /** Decides the next launches, one each, in this order. */
+  scriptLaunch(...launches: readonly FakeLaunch[]): void {
+    this.#scripted.push(...launches)
+  }
+
+  async launch(spec: LaunchSpec, options: PageOperationOptions): Promise<FakeBrowserHandle> {
+    this.#specs.push(spec)
+    const script = this.#scripted.shift() ?? this.#launch
+    this.#launching += 1
+    try {
+      await this.#delay(script, options)
+      if (script.fails !== undefined) throw failure(script.fails)
+      const handle = new FakeBrowserHandle({ spec, clock: this.#clock, site: this.#site, pid: 1_000_000 + this.#specs.length })
+      this.#handles.push(handle)
+      this.#maxLive = Math.max(this.#maxLive, this.liveHandles)
+      return handle
+    } finally {
+      this.#launching -= 1
+    }
+  }
+
+  async #delay(script: FakeLaunch, options: PageOperationOptions): Promise<void> {
+    const delayMs = script.delayMs ?? 0
+    if (script.ignoresDeadline === true) return delayMs > 0 ? sleep(this.#clock, delayMs) : undefined
+    try {
+      options.signal.throwIfAborted()
+      if (delayMs > 0) await sleep(this.#clock, Math.min(delayMs, options.timeoutMs), options.signal)
+    } catch (cause) {
+      throw launchError('aborted', 'The launch was aborted', cause)
+    }
+    if (delayMs > options.timeoutMs) throw launchError('timeout', `The launch took longer than ${options.timeoutMs} ms`)
+  }
+}
+
+function failure(fails: LaunchFailureCategory | Error): Error {
+  return typeof fails === 'string' ? launchError(fails, `Scripted launch failure: ${fails}`) : fails
+}
+
+function launchError(category: LaunchFailureCategory, message: string, cause?: unknown): BrowserLaunchError {
+  const details: Record<string, Json> = isAbortError(cause) ? { abort: true } : {}
+  return new BrowserLaunchError(message, { category, retryable: category === 'timeout' || category === 'crashed', cause, details })
+}

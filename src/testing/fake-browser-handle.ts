@@ -1,0 +1,144 @@
+import { ActionError } from '../errors/index.js'
+import { type Clock, withDeadline } from '../runtime/index.js'
+import type { BrowserHandle, LaunchSpec, PageDownload, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
+import { FakePage } from './fake-page.js'
+import type { FakeSite } from './fake-site.js'
+
+export interface FakeBrowserHandleParams {
+  readonly spec: LaunchSpec
+  readonly clock: Clock
+  readonly site: FakeSite | undefined
+  readonly pid: number
+}
+
+/** What a scripted browser does no longer answer to. */
+export type FakeHang = 'probe' | 'close' | 'kill'
+
+/** A scripted browser, made by `FakeBrowserDriver.launch`. */
+export class FakeBrowserHandle implements BrowserHandle {
+  readonly spec: LaunchSpec
+  readonly process: ProcessIdentity
+  readonly browserAddress = null
+  /** How often `close` and `kill` were called. */
+  readonly calls = { close: 0, kill: 0, probe: 0 }
+  readonly #params: FakeBrowserHandleParams
+  readonly #lostListeners = new Set<(reason: string) => void>()
+  readonly #downloadListeners = new Set<(download: PageDownload) => void>()
+  readonly #hanging = new Set<FakeHang>()
+  readonly #pages: FakePage[] = []
+  #active: FakePage | undefined
+  #isAlive = true
+  #pageCount = 0
+
+  constructor(params: FakeBrowserHandleParams) {
+    this.#params = params
+    this.spec = params.spec
+    this.process = { pid: params.pid, startTime: String(params.pid) }
+    this.openPage('about:blank')
+  }
+
+  /** Whether its process would still exist. */
+  get isAlive(): boolean {
+    return this.#isAlive
+  }
+
+  /** The listeners that are registered, to assert that none is left. */
+  get listenerCount(): number {
+    return this.#lostListeners.size + this.#downloadListeners.size
+  }
+
+  /** The process ends by itself, as after SIGKILL: listeners hear of it in this very call. */
+  crash(reason = 'process exited'): void {
+    if (!this.#isAlive) return
+    this.#end()
+    for (const listener of [...this.#lostListeners]) listener(reason)
+  }
+
+  /** From now on these calls never settle by themselves (`probe`, `close` still obey their deadline). */
+  hang(...what: readonly FakeHang[]): void {
+    for (const call of what) this.#hanging.add(call)
+  }
+
+  /** Opens a tab as the site would (a pop-up); it becomes the active page. */
+  openPage(url: string): FakePage {
+    this.#pageCount += 1
+    const page = new FakePage({
+      pageId: `page-${this.#pageCount}`,
+      url,
+      clock: this.#params.clock,
+      site: this.#params.site,
+      onFront: () => {
+        this.#active = page
+      },
+      onClose: () => {
+        this.#pages.splice(this.#pages.indexOf(page), 1)
+        if (this.#active === page) this.#active = this.#pages.at(-1)
+      },
+      openPopup: (popupUrl) => this.openPage(popupUrl),
+      download: (download) => this.emitDownload(download),
+    })
+    this.#pages.push(page)
+    this.#active = page
+    return page
+  }
+
+  /** A download begins; `path` is the file that it ends as. */
+  emitDownload(download: { suggestedFilename: string; url: string; path: string } | PageDownload): void {
+    const { path } = download
+    const full: PageDownload = typeof path === 'string' ? { ...download, path: async () => path } : (download as PageDownload)
+    for (const listener of [...this.#downloadListeners]) listener(full)
+  }
+
+  pages(): readonly FakePage[] {
+    return [...this.#pages]
+  }
+
+  async activePage(options: PageOperationOptions): Promise<FakePage> {
+    return this.#active ?? this.newPage(options)
+  }
+
+  async newPage(options: PageOperationOptions): Promise<FakePage> {
+    options.signal.throwIfAborted()
+    if (!this.#isAlive) throw new ActionError('The browser is gone', { code: 'NO_PAGE' })
+    return this.openPage('about:blank')
+  }
+
+  async probe(options: PageOperationOptions): Promise<void> {
+    this.calls.probe += 1
+    await this.#maybeHang('probe', options)
+    if (!this.#isAlive) throw new ActionError('The browser is gone', { code: 'NO_PAGE' })
+  }
+
+  onLost(listener: (reason: string) => void): () => void {
+    this.#lostListeners.add(listener)
+    return () => this.#lostListeners.delete(listener)
+  }
+
+  onDownload(listener: (download: PageDownload) => void): () => void {
+    this.#downloadListeners.add(listener)
+    return () => this.#downloadListeners.delete(listener)
+  }
+
+  async close(options: PageOperationOptions): Promise<void> {
+    this.calls.close += 1
+    await this.#maybeHang('close', options)
+    this.#end()
+  }
+
+  async kill(): Promise<void> {
+    this.calls.kill += 1
+    if (this.#hanging.has('kill')) return new Promise(() => {})
+    this.#end()
+  }
+
+  #end(): void {
+    this.#isAlive = false
+    for (const page of this.pages()) page.end()
+  }
+
+  #maybeHang(call: FakeHang, options: PageOperationOptions): Promise<void> {
+    if (!this.#hanging.has(call)) return Promise.resolve()
+    const onTimeout = () => new ActionError(`${call} took longer than ${options.timeoutMs} ms`, { code: 'ACTION_TIMEOUT', retryable: true })
+    return withDeadline<void>({ ...options, run: () => new Promise(() => {}), onTimeout, clock: this.#params.clock })
+  }
+}

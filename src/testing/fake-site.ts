@@ -1,0 +1,86 @@
+import type { Selectors, Target } from '../definition/index.js'
+import type { Json } from '../errors/index.js'
+import type { FakePage } from './fake-page.js'
+
+/** An element of a scripted page: the ways to find it, and what it does. */
+export interface FakeElement {
+  readonly css?: string
+  readonly xpath?: string
+  readonly role?: string
+  readonly name?: string
+  readonly label?: string
+  readonly placeholder?: string
+  readonly testId?: string
+  readonly text?: string
+  readonly attributes?: Readonly<Record<string, string>>
+  /** Milliseconds after the page was opened until it is there. @default 0 */
+  readonly appearsAfterMs?: number
+  /** @default false */
+  readonly hidden?: boolean
+  /** Present, but never ready to be acted on: actions on it wait for their deadline. @default false */
+  readonly disabled?: boolean
+  /** The address that a click leads to, or what it does. */
+  readonly onClick?: string | ((page: FakePage) => void)
+  /** What it holds at first. */
+  readonly value?: string
+  readonly checked?: boolean
+  /** Rejects every action on it. */
+  readonly fails?: Error
+}
+
+/** What an address shows. */
+export interface FakePageScript {
+  readonly title?: string
+  /** @default 200 */
+  readonly httpStatus?: number
+  readonly elements?: readonly FakeElement[]
+  /** The address that it redirects to. */
+  readonly redirectsTo?: string
+  /** Milliseconds that a navigation to it takes. @default 0 */
+  readonly delayMs?: number
+  /** A navigation to it never ends by itself. @default false */
+  readonly hangs?: boolean
+  /** What `extract` gives. Without it, the selectors are answered from the elements. */
+  readonly extract?: Json | ((selectors: Selectors) => Json)
+  /** What `evaluate` gives. @default null */
+  readonly evaluate?: Json | ((source: string, argument: Json | undefined) => Json)
+  readonly content?: string
+}
+
+/** Pages by address; an address without its query and fragment finds them too. */
+export type FakeSite = Readonly<Record<string, FakePageScript>>
+
+/** The script of an address; null where the site has none. Without a site, and for `about:` and `data:`, every page is empty. */
+export function findScript(site: FakeSite | undefined, url: string): FakePageScript | null {
+  if (site === undefined || /^(about|data):/.test(url)) return site?.[url] ?? {}
+  const bare = url.replace(/[?#].*$/, '')
+  return site[url] ?? site[bare] ?? site[bare.replace(/\/$/, '')] ?? site[`${bare}/`] ?? null
+}
+
+/** The elements that a target names, in the page's order; `frame` is ignored. */
+export function matchElements<T extends FakeElement>(elements: readonly T[], target: Target): readonly T[] {
+  const matches = elements.filter((element) => isMatch(element, target))
+  if (target.nth === undefined) return matches
+  const one = matches.at(target.nth)
+  return one === undefined ? [] : [one]
+}
+
+function isMatch(element: FakeElement, target: Target): boolean {
+  if (target.css !== undefined) return element.css === target.css
+  if (target.xpath !== undefined) return element.xpath === target.xpath
+  if (target.testId !== undefined) return element.testId === target.testId
+  if (target.role !== undefined) return element.role === target.role && (target.name === undefined || has(element.name, target.name))
+  if (target.label !== undefined) return has(element.label, target.label)
+  if (target.placeholder !== undefined) return has(element.placeholder, target.placeholder)
+  return target.text !== undefined && has(element.text, target.text)
+}
+
+const has = (text: string | undefined, part: string) => text?.toLowerCase().includes(part.toLowerCase()) ?? false
+
+/** Names a target for a message: `css "#go"`, `role button "Save"`. */
+export function describeFakeTarget(target: Target): string {
+  return Object.entries(target)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key} ${JSON.stringify(value)}`)
+    .join(' ')
+}
