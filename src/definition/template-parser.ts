@@ -21,8 +21,11 @@ export interface ParsedTemplate {
 
 /** Most characters of one template. */
 const MAX_LENGTH = 1_000_000
-/** The lexer looks for `{% generation %}` with an expression that is quadratic in runs of white space. */
-const LONG_BLANKS = /\s{4000}/
+/**
+ * The lexer looks for `{% generation %}` with an expression that tries every blank of a run against the rest of the run: about
+ * length times longest run steps.
+ */
+const MAX_BLANK_STEPS = 200_000_000
 const GENERATION = /\{%-?\s*(?:end)?generation\s*-?%\}/
 
 /** Whether a text holds anything for the interpreter; one that does not is its own rendering. */
@@ -49,8 +52,8 @@ export function parseTemplate(text: string): ParsedTemplate {
 const BUILT_IN: ReadonlySet<string> = new Set(['true', 'false', 'none', 'True', 'False', 'None', 'range', 'namespace', 'loop'])
 
 function parseProgram(text: string): TemplateNode {
-  if (text.length > MAX_LENGTH || LONG_BLANKS.test(text)) {
-    throw failure(text, `longer than ${MAX_LENGTH} characters, or a run of 4,000 blanks`, 'TEMPLATE_TOO_COMPLEX')
+  if (text.length > MAX_LENGTH || longestBlank(text) * text.length > MAX_BLANK_STEPS) {
+    throw failure(text, `longer than ${MAX_LENGTH} characters, or too many blanks in a row`, 'TEMPLATE_TOO_COMPLEX')
   }
   if (GENERATION.test(text)) throw failure(text, 'Unknown statement type: generation')
   try {
@@ -61,6 +64,12 @@ function parseProgram(text: string): TemplateNode {
     const reason = error instanceof TypeError ? 'unexpected end' : error instanceof Error ? error.message : String(error)
     throw failure(text, reason)
   }
+}
+
+function longestBlank(text: string): number {
+  let longest = 0
+  for (const [run] of text.matchAll(/\s+/g)) longest = Math.max(longest, run.length)
+  return longest
 }
 
 function failure(text: string, reason: string, code: 'TEMPLATE_ERROR' | 'TEMPLATE_TOO_COMPLEX' = 'TEMPLATE_ERROR'): TemplateError {

@@ -1,0 +1,35 @@
+import { parseArgs } from 'node:util'
+
+export interface QuickstartArguments {
+  readonly json: boolean
+  readonly hold: boolean
+  readonly help: boolean
+  /** Port of the live view. 0: a free one. */
+  readonly port: number
+  /** File of the picture of the page at work. */
+  readonly screenshot: string
+}
+
+export const usage = `npm run quickstart -- [--json] [--hold] [--port N] [--screenshot FILE]
+
+  --json             prints the results as one JSON object on the last line
+  --hold             keeps the live view open until Enter
+  --port N           port of the live view (default: a free one)
+  --screenshot FILE  where the picture of the page at work goes (default: .quickstart/page.png)`
+
+/** Reads the command line; what does not fit is thrown as a plain message. */
+export function parseArguments(argv: readonly string[]): QuickstartArguments {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      json: { type: 'boolean', default: false },
+      hold: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+      port: { type: 'string', default: '0' },
+      screenshot: { type: 'string', default: '.quickstart/page.png' },
+    },
+  })
+  const port = Number(values.port)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port takes a number from 0 to 65535, not "${values.port}"`)
+  return { json: values.json, hold: values.hold, help: values.help, port, screenshot: values.screenshot }
+}

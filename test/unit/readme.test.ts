@@ -1,0 +1,13 @@
+import { readFile } from 'node:fs/promises'
+import { expect, it } from 'vitest'
+
+const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+it("shows examples/quickstart.ts, to the letter, as the README's first TypeScript block", async () => {
+  const block = /```ts\n([\s\S]*?)```/.exec(await read('README.md'))?.[1]
+  expect(block).toBe(await read('examples/quickstart.ts'))
+})
+
+it('keeps the composition within 40 lines', async () => {
+  expect((await read('examples/quickstart.ts')).trimEnd().split('\n').length).toBeLessThanOrEqual(40)
+})
