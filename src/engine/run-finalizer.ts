@@ -97,7 +97,7 @@ function resultOf(state: RunState, outcome: RunOutcome): RunResult {
 }
 
 /** The row of a run that ended; it fits the result to the letter. */
-export function finalRow(run: RunRow, result: RunResult): Changes<RunRow> {
+export function finalRow(run: Pick<RunRow, 'startedAt'>, result: RunResult) {
   return {
     status: result.status,
     failureReason: result.failureReason,
@@ -110,5 +110,5 @@ export function finalRow(run: RunRow, result: RunResult): Changes<RunRow> {
     leaseHolder: null,
     leaseExpiresAt: null,
     modifiedAt: storageNow(),
-  }
+  } satisfies Changes<RunRow>
 }

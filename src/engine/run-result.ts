@@ -4,9 +4,25 @@ import type { RunRow } from '../storage/index.js'
 import type { BlockSummary } from './block-summary.js'
 import type { RunOutcome } from './run-outcome.js'
 
+/** What a result takes from the row of its run. */
+export type RunFacts = Pick<
+  RunRow,
+  | 'workflowRunId'
+  | 'workflowPermanentId'
+  | 'workflowTitle'
+  | 'runType'
+  | 'parameters'
+  | 'stepCount'
+  | 'queuedAt'
+  | 'startedAt'
+  | 'createdAt'
+  | 'attempt'
+  | 'runMetadata'
+>
+
 export interface RunResultParams {
   /** The run as it stood before its end. */
-  readonly run: RunRow
+  readonly run: RunFacts
   readonly outcome: RunOutcome
   readonly summary: BlockSummary
   readonly outputs: Readonly<Record<string, Json>>

@@ -41,8 +41,14 @@ const WINDOWS_PROGRAMS: Readonly<Record<BrowserType, readonly string[]>> = {
 /** How to get each browser on Debian and its children. */
 const INSTALL: Readonly<Record<BrowserType, { readonly package: string; readonly command: string }>> = {
   chromium: { package: 'chromium', command: 'apt-get install -y --no-install-recommends chromium chromium-sandbox' },
-  chrome: { package: 'google-chrome-stable', command: 'apt-get install -y google-chrome-stable (from https://dl.google.com/linux/chrome/deb/)' },
-  msedge: { package: 'microsoft-edge-stable', command: 'apt-get install -y microsoft-edge-stable (from https://packages.microsoft.com/repos/edge)' },
+  chrome: {
+    package: 'google-chrome-stable',
+    command: 'apt-get install -y google-chrome-stable (from https://dl.google.com/linux/chrome/deb/)',
+  },
+  msedge: {
+    package: 'microsoft-edge-stable',
+    command: 'apt-get install -y microsoft-edge-stable (from https://packages.microsoft.com/repos/edge)',
+  },
 }
 
 /**
@@ -57,7 +63,11 @@ export function findChromium(params: FindChromiumParams = {}): string {
   const given = params.executablePath ?? (env.RUNWRIGHT_CHROMIUM || undefined)
   if (given !== undefined) {
     if (isExecutable(given)) return given
-    throw notFound(browserType, `${params.executablePath === undefined ? 'RUNWRIGHT_CHROMIUM' : 'executablePath'} "${given}" is not a program`, given)
+    throw notFound(
+      browserType,
+      `${params.executablePath === undefined ? 'RUNWRIGHT_CHROMIUM' : 'executablePath'} "${given}" is not a program`,
+      given,
+    )
   }
   const found = candidates(browserType, env, platform).find(isExecutable)
   if (found !== undefined) return found

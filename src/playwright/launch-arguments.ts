@@ -35,7 +35,12 @@ const QUIET = [
 ]
 
 /** The browser's arguments beside Playwright's; the driver's and the session's own come last, so that they win. */
-export function launchArguments(spec: LaunchSpec, folders: BrowserFolders, driverArgs: readonly string[], platform = process.platform): string[] {
+export function launchArguments(
+  spec: LaunchSpec,
+  folders: BrowserFolders,
+  driverArgs: readonly string[],
+  platform = process.platform,
+): string[] {
   return [
     ...QUIET,
     `--crash-dumps-dir=${folders.crashes}`,
@@ -67,7 +72,10 @@ export function browserEnvironment(
     env.DISPLAY = hostEnv.DISPLAY
     if (hostEnv.XAUTHORITY !== undefined) env.XAUTHORITY = hostEnv.XAUTHORITY
   }
-  Object.assign(env, driverEnv, { BREAKPAD_DUMP_LOCATION: folders.crashes }, spec.env, { TMPDIR: folders.temporary, [BROWSER_MARK]: spec.directory })
+  Object.assign(env, driverEnv, { BREAKPAD_DUMP_LOCATION: folders.crashes }, spec.env, {
+    TMPDIR: folders.temporary,
+    [BROWSER_MARK]: spec.directory,
+  })
   delete env.WAYLAND_DISPLAY
   return env
 }

@@ -4,16 +4,31 @@ import { identify } from './process-tree.js'
 
 /** What the output of a browser that did not come up says, first fit first. */
 const SIGNS: readonly { readonly sign: RegExp; readonly category: LaunchFailureCategory; readonly what: string }[] = [
-  { sign: /Missing X server|cannot open display|unable to open X display|without having a XServer|Authorization required/i, category: 'display', what: 'its display does not answer' },
+  {
+    sign: /Missing X server|cannot open display|unable to open X display|without having a XServer|Authorization required/i,
+    category: 'display',
+    what: 'its display does not answer',
+  },
   { sign: /ProcessSingleton|profile appears to be in use|SingletonLock/i, category: 'profile_locked', what: 'its profile is in use' },
-  { sign: /Failed to bind|Address already in use|Cannot start http server for devtools/i, category: 'port', what: 'its DevTools port is taken' },
+  {
+    sign: /Failed to bind|Address already in use|Cannot start http server for devtools/i,
+    category: 'port',
+    what: 'its DevTools port is taken',
+  },
   { sign: /ENOENT|executable doesn't exist/i, category: 'executable_missing', what: 'its program is missing' },
-  { sign: /No usable sandbox|Running as root without --no-sandbox/i, category: 'crashed', what: 'no sandbox is available; set chromiumSandbox: false, or allow user namespaces' },
+  {
+    sign: /No usable sandbox|Running as root without --no-sandbox/i,
+    category: 'crashed',
+    what: 'no sandbox is available; set chromiumSandbox: false, or allow user namespaces',
+  },
   { sign: /has been closed|process did exit|Target closed|crash/i, category: 'crashed', what: 'it ended at once' },
 ]
 
 /** Makes the one error of a launch out of what Playwright said. */
-export function launchFailure(cause: unknown, params: { browserSessionId: string; executablePath: string; timeoutMs: number; signal: AbortSignal }): RunwrightError {
+export function launchFailure(
+  cause: unknown,
+  params: { browserSessionId: string; executablePath: string; timeoutMs: number; signal: AbortSignal },
+): RunwrightError {
   if (RunwrightError.is(cause)) return cause
   const { browserSessionId, executablePath, timeoutMs, signal } = params
   const text = cause instanceof Error ? cause.message : String(cause)

@@ -50,6 +50,12 @@ export function describeTarget(target: Target): string {
   const key = keys.find((candidate) => target[candidate] !== undefined)
   const name = target.name === undefined ? '' : ` ${JSON.stringify(target.name)}`
   const what = key === undefined ? `role ${target.role ?? '?'}${name}` : `${key} ${JSON.stringify(target[key])}`
-  const where = frame === undefined ? '' : ` in frame ${[frame].flat().map((one) => JSON.stringify(one)).join(' > ')}`
+  const where =
+    frame === undefined
+      ? ''
+      : ` in frame ${[frame]
+          .flat()
+          .map((one) => JSON.stringify(one))
+          .join(' > ')}`
   return `${what}${nth === undefined ? '' : ` nth ${nth}`}${where}`
 }

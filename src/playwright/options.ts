@@ -8,9 +8,7 @@ export const playwrightDriverOptionsSchema = z.strictObject({
   env: z.record(z.string().min(1), z.string()).default({}),
   locale: z.string().min(1).optional(),
   timezoneId: z.string().min(1).optional(),
-  userAgent: z.string().min(1).optional(),
   ignoreHttpsErrors: z.boolean().default(false),
-  proxyServer: z.string().min(1).optional(),
 })
 
 /** Options of `PlaywrightDriver`; all of them hold for every browser that it launches. */
@@ -27,12 +25,8 @@ export interface PlaywrightDriverOptions {
   readonly locale?: string | undefined
   /** For example `Europe/Paris`. Without it, the host's. */
   readonly timezoneId?: string | undefined
-  /** Without it, the browser's own. */
-  readonly userAgent?: string | undefined
   /** Whether invalid certificates are accepted. @default false */
   readonly ignoreHttpsErrors?: boolean | undefined
-  /** For example `socks5://127.0.0.1:1080`. Without it, none. */
-  readonly proxyServer?: string | undefined
 }
 
 /** Parsed options, defaults filled in. */

@@ -31,7 +31,8 @@ export function mapError(cause: unknown, attempt: Attempt, signal: AbortSignal):
   const count = /strict mode violation: .* resolved to (\d+) elements/s.exec(message)?.[1]
   if (count !== undefined) return fail('TARGET_AMBIGUOUS', ambiguous(attempt, Number(count)), { count: Number(count) })
   const netError = /(net::ERR_\w+)/.exec(message)?.[1] ?? navigationProblem(message)
-  if (netError !== undefined) return fail('NAVIGATION_FAILED', `${subject} failed: ${netError}`, { reason: netError }, isTransient(netError))
+  if (netError !== undefined)
+    return fail('NAVIGATION_FAILED', `${subject} failed: ${netError}`, { reason: netError }, isTransient(netError))
   if (name !== 'TimeoutError') return fail('ACTION_FAILED', `${subject} failed: ${firstLine(message)}`)
   if (attempt.target === undefined) return fail('ACTION_TIMEOUT', `${subject} took longer than ${attempt.timeoutMs} ms`, {}, true)
   if (attempt.wasFound !== true && !message.includes('locator resolved to')) {
@@ -52,7 +53,12 @@ export async function atBoundary<T>(attempt: Attempt, options: PageOperationOpti
 }
 
 function facts(attempt: Attempt): Record<string, Json | undefined> {
-  return { action: attempt.what, target: attempt.target === undefined ? undefined : { ...attempt.target }, url: attempt.url, timeoutMs: attempt.timeoutMs }
+  return {
+    action: attempt.what,
+    target: attempt.target === undefined ? undefined : { ...attempt.target },
+    url: attempt.url,
+    timeoutMs: attempt.timeoutMs,
+  }
 }
 
 function ambiguous(attempt: Attempt, count: number): string {
@@ -61,13 +67,16 @@ function ambiguous(attempt: Attempt, count: number): string {
 }
 
 const isClosed = (message: string) =>
-  /Target page, context or browser has been closed|Target crashed|Page crashed|Frame was detached|Session closed|Target closed/.test(message)
+  /Target page, context or browser has been closed|Target crashed|Page crashed|Frame was detached|Session closed|Target closed/.test(
+    message,
+  )
 
 const navigationProblem = (message: string) =>
   /Cannot navigate to invalid URL|interrupted by another navigation to "[^"]*"|Download is starting/.exec(message)?.[0]
 
 /** Whether the same navigation may succeed when it is repeated. */
-const isTransient = (netError: string) => /CONNECTION|TIMED_OUT|NETWORK_CHANGED|INTERNET_DISCONNECTED|NAME_NOT_RESOLVED|EMPTY_RESPONSE|interrupted/.test(netError)
+const isTransient = (netError: string) =>
+  /CONNECTION|TIMED_OUT|NETWORK_CHANGED|INTERNET_DISCONNECTED|NAME_NOT_RESOLVED|EMPTY_RESPONSE|interrupted/.test(netError)
 
 /** What Playwright's log says last about why it did not act. */
 function obstacleIn(message: string): string {

@@ -20,7 +20,10 @@ export function parseStat(stat: string): ProcessEntry | null {
   const open = stat.indexOf('(')
   const close = stat.lastIndexOf(')')
   if (open < 1 || close < open) return null
-  const fields = stat.slice(close + 2).trim().split(' ')
+  const fields = stat
+    .slice(close + 2)
+    .trim()
+    .split(' ')
   const [state, parentPid, groupId] = fields
   const startTime = fields[19] // field 22 of the line: three stand before the state's successors
   const pid = Number(stat.slice(0, open).trim())
@@ -32,7 +35,11 @@ export function parseStat(stat: string): ProcessEntry | null {
  * The processes of a tree in a process table: the root, everything below it, its process group, and what `isMarked` claims
  * (Chromium's crash handlers detach themselves from both), with everything below those. Zombies are gone already.
  */
-export function collectTree(table: readonly ProcessEntry[], rootPid: number | null, isMarked: (pid: number) => boolean): readonly ProcessEntry[] {
+export function collectTree(
+  table: readonly ProcessEntry[],
+  rootPid: number | null,
+  isMarked: (pid: number) => boolean,
+): readonly ProcessEntry[] {
   const tree = new Map<number, ProcessEntry>()
   const add = (entry: ProcessEntry) => {
     if (tree.has(entry.pid)) return

@@ -97,7 +97,8 @@ export class LeaseHeartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { clock, leaseTtlMs: timeoutMs, logger } = this.#settings
+    const { clock, leaseTtlMs, logger } = this.#settings
+    const timeoutMs = leaseTtlMs / 3
     const onTimeout = () => new TimeoutError('A heartbeat of the session pool', timeoutMs)
     this.#failure = undefined
     for (const run of [() => this.#renewLeases(), () => this.#renewHost()]) {

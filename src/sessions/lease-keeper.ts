@@ -119,11 +119,12 @@ export class LeaseKeeper implements LeaseActions {
       await this.#closer.close({ browserSessionId, organizationId, reason, force: false, lease: record })
       return
     }
+    const isRepeated = record.state === 'releasing' // an earlier write may have been applied although its answer was lost
     record.beginRelease()
     const result = await this.#journal.commit(this.#releaseBatch(record))
-    if (result.ok) {
+    if (result.ok || isRepeated) {
       record.endRelease(true)
-      this.#journal.emit(result.events)
+      if (result.ok) this.#journal.emit(result.events)
       return
     }
     const { isOver } = record
@@ -172,7 +173,7 @@ export class LeaseKeeper implements LeaseActions {
     }
     const lease = this.grant(live, terms, row, endsAtMs)
     this.#journal.emit(result.events)
-    if (row.expiresAt !== null && row.leaseExpiresAt !== null && row.expiresAt < row.leaseExpiresAt) await this.#heartbeat.beat()
+    if (live.lease !== undefined) await this.#heartbeat.extend([live.lease]).catch(() => {}) // the next heartbeat does it
     if (signal?.aborted) {
       await lease.release().catch(() => {}) // lapses after its TTL
       throw signal.reason

@@ -42,29 +42,33 @@ export const sessionPoolOptionsSchema = z.strictObject({
   streaming: port<SessionStreaming>('a StreamingSupervisor', 'startDisplay').optional(),
   /** Organisation of every call that names none. */
   organizationId: id.optional(),
+  /** @default the host's clock */
   clock: port<Clock>('a Clock', 'setTimer').default(() => systemClock),
+  /** @default ULIDs with a prefix */
   ids: port<Ids>('Ids', 'next').optional(),
+  /** @default the host's cryptographic source */
   random: port<Random>('a Random', 'fraction').default(() => systemRandom),
+  /** @default silent */
   logger: port<Logger>('a Logger', 'warn').default(() => silentLogger),
-  /** Names this process; unique over all that share the storage. A made-up one by default. */
+  /** Names this process; unique over all that share the storage. @default a new id */
   hostId: id.optional(),
-  /** Names the machine on which hosts can see each other's processes. By default its host name. */
+  /** Names the machine on which hosts can see each other's processes. @default the machine's host name */
   machineId: id.default(() => hostname()),
-  /** Browsers of this host at the same time, those that start or end included. */
+  /** Browsers of this host at the same time, those that start or end included. @default 10 */
   maxSessions: z.number().int().min(1).default(10),
-  /** How long a lease lives without a heartbeat (every third of it), in milliseconds. */
+  /** How long a lease lives without a heartbeat (every third of it), in milliseconds. @default 30_000 */
   leaseTtlMs: z.number().int().min(1_000).default(30_000),
-  /** Limit of a browser's launch, in milliseconds. */
+  /** Limit of a browser's launch, in milliseconds. @default 30_000 */
   launchTimeoutMs: z.number().int().min(1).default(30_000),
-  /** Limit of loading a session's `url` before it is handed out, in milliseconds. */
+  /** Limit of loading a session's `url` before it is handed out, in milliseconds. @default 15_000 */
   openTimeoutMs: z.number().int().min(1).default(15_000),
-  /** Limit of a clean close, after which the browser is killed, in milliseconds. */
+  /** Limit of a clean close, after which the browser is killed, in milliseconds. @default 5_000 */
   closeTimeoutMs: z.number().int().min(1).default(5_000),
-  /** How often lapsed leases and expired sessions are looked for (jittered by a tenth), in milliseconds. */
+  /** How often lapsed leases and expired sessions are looked for (jittered by a tenth), in milliseconds. @default 5_000 */
   reapIntervalMs: z.number().int().min(1).default(5_000),
-  /** Whether browsers run without a window. Headed when `streaming` is given, else headless. */
+  /** Whether browsers run without a window. @default false when `streaming` is given, else true */
   headless: z.boolean().optional(),
-  /** Folder in which the sessions' own folders are made. */
+  /** Folder in which the sessions' own folders are made. @default the system's folder for temporary files */
   baseDirectory: z
     .string()
     .min(1)
@@ -90,20 +94,21 @@ const minutes = (least: number) => z.number().min(least).max(1_440)
 /** Arguments of `create`. */
 export const createSessionSchema = z.strictObject({
   organizationId,
-  /** How long the session lives unless it is renewed or held; 5 to 1,440. */
+  /** How long the session lives unless it is renewed or held; 5 to 1,440. @default 60 */
   timeoutMinutes: minutes(5).default(60),
   /** Opened before the session is handed out; http, https, about or data. */
   url: z
     .string()
     .regex(/^(https?:\/\/|about:|data:)/i, { error: 'expected an http, https, about or data URL' })
     .optional(),
-  /** Size of the pages; null: as large as the window. */
+  /** Size of the pages; null: as large as the window. @default null */
   viewport: z
     .strictObject({ width: z.number().int().min(100).max(7_680), height: z.number().int().min(100).max(4_320) })
     .nullable()
     .default(null),
+  /** @default 'chromium' */
   browserType: z.enum(['chromium', 'chrome', 'msedge']).default('chromium'),
-  /** Made for one holder, to be closed with it. */
+  /** Made for one holder, to be closed with it. @default false */
   private: z.boolean().default(false),
   /** Overrides the pool's own. */
   headless: z.boolean().optional(),
@@ -157,10 +162,11 @@ export type ReleaseOutcome = (typeof RELEASE_OUTCOMES)[number]
 export const listSchema = z.strictObject({
   organizationId,
   status: z.array(z.enum(['created', 'running', 'retry', 'completed', 'failed', 'timeout'])).optional(),
-  /** Whether sessions made for one run are listed too. */
+  /** Whether sessions made for one run are listed too. @default false */
   includePrivate: z.boolean().default(false),
   /** Id of the last session of the page before. */
   after: id.optional(),
+  /** 1 to 1,000. @default 100 */
   limit: z.number().int().min(1).max(1_000).default(100),
 })
 export type ListSessionsParams = z.input<typeof listSchema>
@@ -174,8 +180,9 @@ export interface LeaseRef {
 export const closeSchema = z.strictObject({
   organizationId,
   browserSessionId: id,
+  /** @default 'user' */
   reason: z.enum(CLOSE_REASONS).default('user'),
-  /** Ends the lease of whoever holds the session, its signal first. */
+  /** Ends the lease of whoever holds the session, its signal first. @default false */
   force: z.boolean().default(false),
   /** The caller's own lease: its holder may close without force. It counts as released then. */
   lease: z

@@ -62,7 +62,7 @@ export class Reaper {
       this.#closer.expire(row),
     )
     await this.#each({ status: { in: LIVE_STATUSES }, detached: false, hostLeaseExpiresAt: lapsed }, (row) => this.#endOrphan(row))
-    for (const ending of this.#registry.allEnding) await this.#ender.retry(ending)
+    this.#ender.retryAll()
   }
 
   async #each(where: Where<BrowserSessionRow>, handle: (row: BrowserSessionRow) => Promise<unknown>): Promise<void> {

@@ -70,13 +70,11 @@ export class SessionCloser {
     }
   }
 
-  /** Ends a session that is past its end, unless it was renewed or taken meanwhile; resolves to whether it was ended. */
+  /** Ends a session that is past its end, unless it was renewed or taken meanwhile; resolves to whether it was. Its browser follows. */
   async expire(row: BrowserSessionRow): Promise<boolean> {
     const { browserSessionId, organizationId } = row
     const where = { expiresAt: { lt: storageNow() }, any: isFree(this.#settings.leaseTtlMs) }
-    const ended = await this.#write({ browserSessionId, organizationId, closeReason: 'expired', where, lease: undefined })
-    if (ended !== null) await this.#follow(ended)
-    return ended !== null
+    return (await this.#write({ browserSessionId, organizationId, closeReason: 'expired', where, lease: undefined })) !== null
   }
 
   /** Ends a session whose host is dead. */

@@ -67,7 +67,8 @@ export async function sweepDirectories(params: {
     if (!name.startsWith(PREFIX)) continue
     const path = join(baseDirectory, name)
     const found = await lstat(path).catch(() => null)
-    if (found === null || !found.isDirectory() || found.uid !== process.geteuid?.()) continue // somebody else's, whatever its name says
+    const isForeign = found === null || !found.isDirectory() || (process.geteuid !== undefined && found.uid !== process.geteuid())
+    if (isForeign) continue // somebody else's, whatever its name says
     const owner = await readOwner(path)
     if (owner === null || owner.machineId !== machineId || owner.pidNamespace !== (await pidNamespace()) || (await isAlive(owner))) continue
     try {

@@ -87,25 +87,25 @@ export class SessionEnder {
     }
     const endings = this.#registry.allEnding
     await Promise.all(endings.map((ending) => ending.done))
-    await Promise.all(endings.map((ending) => this.retry(ending)))
+    this.retryAll()
+    await Promise.all(endings.map((ending) => ending.done))
     for (const ending of endings) this.#registry.forget(ending)
   }
 
-  /** Tries again what is left of an ended session: its final row, its process. */
-  async retry(ending: EndingSession): Promise<void> {
-    await ending.done
-    if (ending.isRowFinal && ending.isProcessGone) return
-    ending.done = this.#finish(ending, false)
-    await ending.done
+  /** Tries again what is left of ended sessions, final rows and processes, where nothing is under way; `done` tells when. */
+  retryAll(): void {
+    for (const ending of this.#registry.allEnding) if (!ending.isBusy) ending.done = this.#finish(ending, false)
   }
 
   async #finish(ending: EndingSession, isClean: boolean): Promise<void> {
     const { browserSessionId, browser, display, directory, untie } = ending.live
+    ending.isBusy = true
     const parts = { browserSessionId, browser, hasDisplay: display !== null, directory, untie }
     const teardown = async () => {
       ending.isProcessGone = await this.#teardown.run(parts, { isClean })
     }
     await Promise.all([ending.isRowFinal ? undefined : this.#writeFinal(ending), ending.isProcessGone ? undefined : teardown()])
+    ending.isBusy = false
     this.#registry.settle(ending)
   }
 

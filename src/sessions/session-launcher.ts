@@ -1,15 +1,17 @@
 import { NotRunningError, SessionEndedError } from '../errors/index.js'
 import { type AbortFork, forkAbort } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
-import { type Changes, type NewEvent, storageNow } from '../storage/storage.js'
+import type { NewEvent } from '../storage/storage.js'
 import { type BrowserSession, type Runnable, toBrowserSession } from './browser-session.js'
 import { BrowserStart, type LaunchProgress, type StartedBrowser } from './browser-start.js'
 import type { BrowserWatch } from './browser-watch.js'
+import { Deferred } from './deferred.js'
 import { finalWrites } from './final-writes.js'
 import type { LeaseKeeper } from './lease-keeper.js'
 import { type LeaseTerms, leaseColumns } from './lease-terms.js'
 import type { SessionPoolSettings } from './options.js'
 import type { BrowserHandle } from './ports.js'
+import { createdRow, runningColumns } from './session-columns.js'
 import type { SessionJournal } from './session-journal.js'
 import type { SessionLease } from './session-lease.js'
 import type { LiveSession, SessionRegistry } from './session-registry.js'
@@ -145,7 +147,10 @@ export class SessionLauncher {
         table: 'browser_sessions',
         id: browserSessionId,
         where: { organizationId, status: 'created', hostId: this.#settings.hostId },
-        set: { ...runningColumns(request, started, this.#settings.leaseTtlMs), ...(terms === null ? {} : leaseColumns(terms)) },
+        set: {
+          ...runningColumns({ ...request, ...started, leaseTtlMs: this.#settings.leaseTtlMs }),
+          ...(terms === null ? {} : leaseColumns(terms)),
+        },
       },
       this.#journal.append(browserSessionId, this.#startedEvents(progress, request, started, terms)),
     ])
@@ -215,70 +220,12 @@ export class SessionLauncher {
       {
         op: 'insert',
         table: 'browser_sessions',
-        row: {
-          browserSessionId,
-          organizationId,
-          status: 'created',
-          private: request.private,
-          attachable: false,
-          detached: false,
-          // who it is for; its lease begins with the browser
-          runnableType: terms?.runnable.runnableType ?? null,
-          runnableId: terms?.runnable.runnableId ?? null,
-          leaseFence: 0,
-          hostId,
-          machineId,
-          hostLeaseExpiresAt: storageNow({ plusMs: leaseTtlMs }),
-          guarded: false,
-          interactor: 'agent',
-          timeoutMinutes: request.timeoutMinutes,
-          uses: 0,
-          browserType: request.browserType,
-          url: request.url ?? null,
-          viewport: request.viewport,
-          createdAt: storageNow(),
-          modifiedAt: storageNow(),
-        },
+        row: createdRow({ ...request, browserSessionId, hostId, machineId, leaseTtlMs, runnable: terms?.runnable ?? null }),
       },
       this.#journal.append(browserSessionId, [
         this.#journal.event('session.created', organizationId, { browserSessionId, private: request.private }),
       ]),
     ])
     if (result.ok) this.#journal.emit(result.events)
-  }
-}
-
-function runningColumns(request: CreateRequest, started: StartedBrowser, leaseTtlMs: number): Changes<BrowserSessionRow> {
-  const { browser, display, displayUnavailableReason } = started
-  return {
-    status: 'running',
-    pid: browser.process?.pid ?? null,
-    pidStartTime: browser.process?.startTime ?? null,
-    browserAddress: browser.browserAddress,
-    displayBackend: display?.backend ?? null,
-    displayNumber: display?.displayNumber ?? null,
-    displayDir: display?.directory ?? null,
-    displayUnavailableReason,
-    startedAt: storageNow(),
-    expiresAt: storageNow({ plusMs: request.timeoutMinutes * 60_000 }),
-    lastActivityAt: storageNow(),
-    hostLeaseExpiresAt: storageNow({ plusMs: leaseTtlMs }),
-    modifiedAt: storageNow(),
-  }
-}
-
-/** A promise that is settled from outside. */
-class Deferred {
-  readonly promise: Promise<void>
-  #resolve = () => {}
-
-  constructor() {
-    this.promise = new Promise((resolve) => {
-      this.#resolve = resolve
-    })
-  }
-
-  resolve(): void {
-    this.#resolve()
   }
 }

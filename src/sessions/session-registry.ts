@@ -42,6 +42,8 @@ export interface EndingSession {
   readonly lossReason: string | null
   isRowFinal: boolean
   isProcessGone: boolean
+  /** Whether an attempt is under way. */
+  isBusy: boolean
   /** Settles, never rejects, when all has been tried. */
   done: Promise<void>
 }
@@ -98,7 +100,7 @@ export class SessionRegistry {
   /** Takes a session out of the live set, at once: nobody is handed it any more. */
   beginEnding(live: LiveSession, how: Pick<EndingSession, 'status' | 'closeReason' | 'lossReason' | 'isRowFinal'>): EndingSession {
     this.#live.delete(live.browserSessionId)
-    const ending: EndingSession = { live, lease: live.lease, isProcessGone: false, done: Promise.resolve(), ...how }
+    const ending: EndingSession = { live, lease: live.lease, isProcessGone: false, isBusy: false, done: Promise.resolve(), ...how }
     this.#ending.set(live.browserSessionId, ending)
     return ending
   }

@@ -10,6 +10,7 @@ export { Artifacts, type ArtifactsOptions, type SaveArtifactParams } from './art
 export { FilesystemArtifactStore, type FilesystemArtifactStoreOptions } from './artifacts/filesystem-artifact-store.js'
 export { MemoryArtifactStore, type MemoryArtifactStoreOptions } from './artifacts/memory-artifact-store.js'
 export type { Column, ColumnKind, RowOf, Table, UniqueKey } from './columns.js'
+export { type ReadStreamParams, readStream } from './event-reader.js'
 export { guardStorage } from './guard.js'
 export {
   type HeldLease,
@@ -63,4 +64,3 @@ export type { ArtifactType } from './tables/artifacts.js'
 export type { CloseReason, SessionStatus } from './tables/browser-sessions.js'
 export type { BlockStatus, RunStatus, RunType } from './tables/runs.js'
 export type { WorkflowStatus } from './tables/workflows.js'
-export { type ReadStreamParams, readStream } from './event-reader.js'

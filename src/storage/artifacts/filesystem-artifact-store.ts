@@ -12,8 +12,7 @@ import {
   DEFAULT_MAX_ARTIFACT_BYTES,
   type StoredBytes,
 } from './artifact-store.js'
-import { MeasuredBody } from './measured-body.js'
-import { bodyFailure } from './memory-artifact-store.js'
+import { bodyFailure, MeasuredBody } from './measured-body.js'
 
 export interface FilesystemArtifactStoreOptions {
   /** Folder that holds the artifacts; made when it is first needed, for this user only. */

@@ -1,6 +1,4 @@
 import { Readable } from 'node:stream'
-import { ArtifactError } from '../../errors/index.js'
-import { isAbortError } from '../../runtime/index.js'
 import {
   type ArtifactBody,
   type ArtifactMeta,
@@ -10,7 +8,7 @@ import {
   DEFAULT_MAX_ARTIFACT_BYTES,
   type StoredBytes,
 } from './artifact-store.js'
-import { MeasuredBody } from './measured-body.js'
+import { bodyFailure, MeasuredBody } from './measured-body.js'
 
 export interface MemoryArtifactStoreOptions {
   /** Largest artifact, in bytes. @default 1073741824 */
@@ -56,11 +54,4 @@ export class MemoryArtifactStore implements ArtifactStore {
     checkArtifactKey(key)
     this.#files.delete(key)
   }
-}
-
-/** What a failed write is reported as: our own errors and aborts as they are, anything else as `ARTIFACT_FAILED` with its cause. */
-export function bodyFailure(key: string, error: unknown): unknown {
-  if (ArtifactError.is(error) || isAbortError(error)) return error
-  const reason = error instanceof Error ? error.message : String(error)
-  return new ArtifactError(`Artifact ${key} could not be stored: ${reason}`, { code: 'ARTIFACT_FAILED', details: { key }, cause: error })
 }

@@ -1,0 +1,64 @@
+import type { Json, RunwrightError } from '../errors/index.js'
+import type { RunResult } from '../events/index.js'
+import { type NewRow, type RunRow, storageNow } from '../storage/index.js'
+import type { CompiledWorkflow } from './compiled-workflow.js'
+import type { StartRunRequest } from './engine-params.js'
+import { finalRow } from './run-finalizer.js'
+import { outcomes } from './run-outcome.js'
+import { buildRunResult } from './run-result.js'
+
+export interface NewRunParams {
+  readonly workflowRunId: string
+  readonly request: StartRunRequest & { readonly organizationId: string }
+  readonly workflow: CompiledWorkflow
+}
+
+/** The row of a run that was accepted: queued, its parameters coerced. Pure. */
+export function queuedRun(params: NewRunParams, parameters: Readonly<Record<string, Json>>): NewRow<RunRow> {
+  const { queuedAt, ...draft } = draftOf(params)
+  return { ...draft, status: 'queued', parameters: { ...parameters }, queuedAt, createdAt: storageNow(), modifiedAt: storageNow() }
+}
+
+/** The row and the result of a run that was refused when it was created, at `now`. Pure. */
+export function refusedRun(
+  params: NewRunParams,
+  error: RunwrightError,
+  now: Date,
+): { readonly row: NewRow<RunRow>; readonly result: RunResult } {
+  const run = { ...draftOf(params), parameters: {}, queuedAt: null, startedAt: null, createdAt: now, idempotencyKey: null }
+  const result = buildRunResult({
+    run,
+    outcome: outcomes.setupFailed(error.message, error.code),
+    summary: { errors: [], extractedInformation: [], downloadedFiles: [], screenshotArtifactIds: [] },
+    outputs: {},
+    secretKeys: [],
+    finishedAt: now,
+    actionCount: 0,
+    browserSessionId: run.browserSessionId,
+  })
+  return { row: { ...run, ...finalRow(run, result) }, result }
+}
+
+function draftOf({ workflowRunId, request, workflow: { row: workflow } }: NewRunParams) {
+  return {
+    workflowRunId,
+    organizationId: request.organizationId,
+    workflowId: workflow.workflowId,
+    workflowPermanentId: workflow.workflowPermanentId,
+    workflowTitle: workflow.title,
+    runType: 'workflow' as const,
+    blockLabels: request.blockLabels ?? null,
+    blockOutputs: request.blockOutputs ?? null,
+    rootWorkflowRunId: workflowRunId,
+    browserSessionId: request.browserSessionId ?? null,
+    ownsSession: false,
+    priority: request.priority,
+    idempotencyKey: request.idempotencyKey ?? null,
+    runMetadata: request.runMetadata ?? null,
+    leaseFence: 0,
+    attempt: 0,
+    stepCount: 0,
+    actionCount: 0,
+    queuedAt: storageNow(),
+  }
+}

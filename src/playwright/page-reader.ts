@@ -1,0 +1,85 @@
+import type { PageDocument, PageElement, PageNode, PageRoot } from './dom.js'
+
+declare const document: PageDocument
+
+/** How the page finds and reads one field. */
+export interface FieldPlan {
+  readonly field: string
+  readonly css?: string | undefined
+  readonly xpath?: string | undefined
+  /** Place in the lists of elements that Playwright has found beforehand, for what the page cannot find by itself (roles, labels). */
+  readonly list?: number | undefined
+  readonly read: 'text' | 'html' | 'link' | 'attribute' | 'each'
+  readonly attribute?: string | undefined
+  readonly all: boolean
+  readonly each: readonly FieldPlan[]
+}
+
+interface ReaderParams {
+  readonly plan: readonly FieldPlan[]
+  readonly lists: readonly (readonly PageElement[])[]
+}
+
+interface Read {
+  count: number
+  values: (string | null)[]
+  items?: Record<string, Read>[]
+  error?: string
+}
+
+/** Runs in the page, as text: reads every field of an extraction in one go. It must not lean on anything outside of itself. */
+export function readPage({ plan, lists }: ReaderParams): { fields: Record<string, Read>; baseUrl: string; language: string } {
+  /** Light DOM first; open shadow roots only when that holds nothing, as it means walking every element. */
+  function queryCss(root: PageRoot | PageElement, css: string): PageElement[] {
+    if (css === ':scope' && root.nodeType === 1) return [root as PageElement]
+    const found = Array.from(root.querySelectorAll(css))
+    if (found.length > 0) return found
+    return Array.from(root.querySelectorAll('*')).flatMap((element) =>
+      element.shadowRoot === null ? [] : queryCss(element.shadowRoot, css),
+    )
+  }
+  function queryXpath(root: PageRoot | PageElement, xpath: string): PageElement[] {
+    const expression = root.nodeType === 1 && xpath.startsWith('/') ? `.${xpath}` : xpath
+    const result = document.evaluate(expression, root, null, 7, null) // ordered snapshot
+    const found: PageElement[] = []
+    for (let index = 0; index < result.snapshotLength; index += 1) {
+      const node = result.snapshotItem(index) as PageNode
+      if (node.nodeType === 1) found.push(node as PageElement)
+      else if (node.parentElement !== null) found.push(node.parentElement) // text() and @attribute
+    }
+    return found
+  }
+  function find(root: PageRoot | PageElement, field: FieldPlan): PageElement[] {
+    if (field.css !== undefined) return queryCss(root, field.css)
+    if (field.xpath !== undefined) return queryXpath(root, field.xpath)
+    const list = lists[field.list ?? -1] ?? []
+    return root.nodeType === 1 ? list.filter((element) => element !== root && (root as PageElement).contains(element)) : [...list]
+  }
+  function textOf(element: PageElement): string {
+    const tag = element.tagName.toLowerCase()
+    if (tag === 'select') return Array.from(element.selectedOptions ?? [], (option) => option.text).join(', ')
+    if (tag === 'input' && (element.type === 'checkbox' || element.type === 'radio')) return String(element.checked === true)
+    if (tag === 'input' || tag === 'textarea') return element.value ?? ''
+    return element.innerText ?? element.textContent ?? ''
+  }
+  function readOne(element: PageElement, field: FieldPlan): string | null {
+    if (field.read === 'html') return element.innerHTML
+    if (field.read === 'attribute') return element.getAttribute(field.attribute ?? '')
+    if (field.read === 'link') return element.getAttribute('href') ?? element.getAttribute('src') ?? textOf(element)
+    return textOf(element)
+  }
+  function readFields(root: PageRoot | PageElement, fields: readonly FieldPlan[]): Record<string, Read> {
+    return Object.fromEntries(fields.map((field) => [field.field, readField(root, field)]))
+  }
+  function readField(root: PageRoot | PageElement, field: FieldPlan): Read {
+    try {
+      const found = find(root, field)
+      if (field.read === 'each') return { count: found.length, values: [], items: found.map((element) => readFields(element, field.each)) }
+      const wanted = field.all ? found : found.slice(0, 1)
+      return { count: found.length, values: wanted.map((element) => readOne(element, field)) }
+    } catch (error) {
+      return { count: 0, values: [], error: error instanceof Error ? error.message : String(error) }
+    }
+  }
+  return { fields: readFields(document, plan), baseUrl: document.baseURI, language: document.documentElement.getAttribute('lang') ?? '' }
+}

@@ -1,0 +1,145 @@
+import type { BrowserContext, CDPSession, Page } from 'playwright-core'
+import { ActionError } from '../errors/index.js'
+import { type Clock, withDeadline } from '../runtime/index.js'
+import type { BrowserHandle, LaunchSpec, PageDownload, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
+import { DownloadFile } from './download-file.js'
+import { OpenPages } from './open-pages.js'
+import { atBoundary } from './playwright-errors.js'
+import type { PlaywrightPage } from './playwright-page.js'
+import { killBrowserProcesses } from './process-tree.js'
+import type { ProcessWatch } from './process-watch.js'
+
+export interface PlaywrightBrowserParams {
+  readonly context: BrowserContext
+  readonly browserSession: CDPSession
+  readonly process: ProcessIdentity | null
+  readonly spec: LaunchSpec
+  readonly clock: Clock
+  readonly watch: ProcessWatch
+}
+
+/** A running Chromium over a pipe, made by `PlaywrightDriver.launch`. Dialogs of pages are dismissed by Playwright, as nobody listens to them. */
+export class PlaywrightBrowser implements BrowserHandle {
+  readonly process: ProcessIdentity | null
+  readonly browserAddress = null
+  readonly #params: PlaywrightBrowserParams
+  readonly #pages: OpenPages
+  readonly #lostListeners = new Set<(reason: string) => void>()
+  readonly #downloadListeners = new Set<(download: PageDownload) => void>()
+  readonly #unwatch: () => void
+  #isEnding = false
+  #lostReason: string | null = null
+  #closing: Promise<void> | undefined
+  #killing: Promise<void> | undefined
+
+  constructor(params: PlaywrightBrowserParams) {
+    const { context, browserSession, clock, watch } = params
+    this.#params = params
+    this.process = params.process
+    this.#pages = new OpenPages({ context, browserSession, clock, onPage: (page) => this.#listenTo(page) })
+    // A pipe may end 355 ms after its process; a browser may also hang up and live on. The first sign counts.
+    context.on('close', () => this.#lose('the browser disconnected'))
+    this.#unwatch = params.process === null ? () => {} : watch.watch(params.process, () => this.#lose('the process of the browser ended'))
+  }
+
+  /** Begins to follow tabs; part of the launch. */
+  start(): Promise<void> {
+    return this.#pages.watchOpening()
+  }
+
+  pages(): readonly PlaywrightPage[] {
+    return this.#pages.all()
+  }
+
+  async activePage(options: PageOperationOptions): Promise<PlaywrightPage> {
+    options.signal.throwIfAborted()
+    return (await this.#pages.active(options)) ?? this.newPage(options)
+  }
+
+  async newPage(options: PageOperationOptions): Promise<PlaywrightPage> {
+    const { context } = this.#params
+    const page = await this.#bounded('Opening a page', options, async () => {
+      const opening = context.newPage()
+      // A page that comes after its deadline is closed: nobody knows of it.
+      opening.then((late) => options.signal.aborted && late.close()).catch(() => {})
+      return opening
+    })
+    return this.#pages.of(page)
+  }
+
+  async probe(options: PageOperationOptions): Promise<void> {
+    if (this.#lostReason !== null) throw this.#gone()
+    await this.#bounded('Probing the browser', options, () => this.#params.browserSession.send('Browser.getVersion'))
+  }
+
+  onLost(listener: (reason: string) => void): () => void {
+    this.#lostListeners.add(listener)
+    return () => this.#lostListeners.delete(listener)
+  }
+
+  onDownload(listener: (download: PageDownload) => void): () => void {
+    this.#downloadListeners.add(listener)
+    return () => this.#downloadListeners.delete(listener)
+  }
+
+  /** At the deadline, and on an abort, it is killed instead. */
+  close(options: PageOperationOptions): Promise<void> {
+    this.#isEnding = true
+    this.#closing ??= this.#close(options)
+    return this.#closing
+  }
+
+  kill(): Promise<void> {
+    this.#isEnding = true
+    this.#killing ??= this.#kill()
+    return this.#killing
+  }
+
+  async #close({ timeoutMs, signal }: PageOperationOptions): Promise<void> {
+    const { context, clock } = this.#params
+    await withDeadline({
+      run: () => context.close(),
+      timeoutMs,
+      onTimeout: () => new Error('close hangs'),
+      signal,
+      clock,
+    }).catch(() => {}) // whatever the reason, the kill ends it
+    await this.kill() // Chromium's crash handlers go a little after it
+  }
+
+  async #kill(): Promise<void> {
+    const { spec, clock, context } = this.#params
+    this.#unwatch()
+    await killBrowserProcesses(this.process, spec.directory, clock)
+    void context.close().catch(() => {}) // lets Playwright forget it
+  }
+
+  #listenTo(page: Page): void {
+    const { spec, clock } = this.#params
+    page.on('download', (download) => {
+      const file = new DownloadFile(download, spec.downloadsDirectory, clock)
+      for (const listener of [...this.#downloadListeners]) listener(file)
+    })
+  }
+
+  #lose(reason: string): void {
+    if (this.#lostReason !== null) return
+    this.#lostReason = reason
+    this.#unwatch()
+    if (this.#isEnding) return
+    for (const listener of [...this.#lostListeners]) listener(reason)
+  }
+
+  #gone(): ActionError {
+    return new ActionError(`The browser is gone: ${this.#lostReason ?? 'closed'}`, { code: 'PAGE_CLOSED' })
+  }
+
+  #bounded<T>(what: string, options: PageOperationOptions, call: () => Promise<T>): Promise<T> {
+    const { timeoutMs, signal } = options
+    const onTimeout = () =>
+      new ActionError(`${what} took longer than ${timeoutMs} ms`, { code: 'ACTION_TIMEOUT', retryable: true, details: { timeoutMs } })
+    return atBoundary({ what, url: '', timeoutMs }, options, () =>
+      withDeadline({ run: call, timeoutMs, onTimeout, signal, clock: this.#params.clock }),
+    )
+  }
+}

@@ -1,0 +1,155 @@
+import { mkdir, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { BrowserContext, CDPSession } from 'playwright-core'
+import { BrowserLaunchError, InvalidArgumentError } from '../errors/index.js'
+import { type Clock, sleep, systemClock, withDeadline } from '../runtime/index.js'
+import type { BrowserDriver, LaunchSpec, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
+import { findChromium } from './chromium-finder.js'
+import { type BrowserFolders, browserEnvironment, browserFolders, launchArguments } from './launch-arguments.js'
+import { launchFailure, lockHolder } from './launch-failure.js'
+import { loadPlaywright } from './load-playwright.js'
+import { type PlaywrightDriverOptions, type PlaywrightDriverSettings, playwrightDriverOptionsSchema } from './options.js'
+import { PlaywrightBrowser } from './playwright-browser.js'
+import { identify, killBrowserProcesses } from './process-tree.js'
+import { ProcessWatch } from './process-watch.js'
+
+/** What makes Chromium say that it is driven: a bar in every window, and `navigator.webdriver`. */
+const UNWANTED_ARGUMENTS = ['--enable-automation']
+
+/**
+ * Launches Chromium, Chrome or Edge through playwright-core, each over a pipe: nothing listens, and it dies with the host.
+ *
+ * @example
+ * ```ts
+ * const sessions = new SessionPool({ storage, driver: new PlaywrightDriver() })
+ * ```
+ */
+export class PlaywrightDriver implements BrowserDriver {
+  readonly name = 'playwright'
+  readonly #settings: PlaywrightDriverSettings
+  readonly #clock: Clock
+  readonly #watch: ProcessWatch
+
+  /** @throws {InvalidArgumentError} `INVALID_ARGUMENT` for an unknown or unfit option */
+  constructor(options: PlaywrightDriverOptions = {}, internals: { readonly clock?: Clock } = {}) {
+    this.#settings = parseOptions(options)
+    this.#clock = internals.clock ?? systemClock
+    this.#watch = new ProcessWatch(this.#clock)
+  }
+
+  /**
+   * Launches one browser with a fresh or existing profile below `spec.directory`.
+   *
+   * @throws {BrowserLaunchError} `BROWSER_NOT_FOUND` or `BROWSER_LAUNCH_FAILED`, with the category; no process is left then
+   * @throws {DependencyMissingError} `DEPENDENCY_MISSING` when playwright-core is not installed
+   */
+  async launch(spec: LaunchSpec, options: PageOperationOptions): Promise<PlaywrightBrowser> {
+    const { browserType, browserSessionId } = spec
+    const executablePath = findChromium({ browserType, executablePath: this.#settings.executablePath })
+    const folders = browserFolders(spec)
+    let launching: Promise<BrowserContext> | undefined
+    const run = async (signal: AbortSignal) => {
+      await prepareFolders(spec, folders)
+      await refuseLockedProfile(spec, folders)
+      signal.throwIfAborted()
+      launching = this.#launchContext({ spec, folders, executablePath, options: { ...options, signal } })
+      return this.#connect(await launching, spec)
+    }
+    try {
+      const onTimeout = () => timeoutError(browserSessionId, options.timeoutMs)
+      return await withDeadline({ run, timeoutMs: options.timeoutMs, onTimeout, signal: options.signal, clock: this.#clock })
+    } catch (error) {
+      await this.#cleanUp(spec, launching)
+      throw launchFailure(error, { browserSessionId, executablePath, timeoutMs: options.timeoutMs, signal: options.signal })
+    }
+  }
+
+  async #launchContext(params: {
+    readonly spec: LaunchSpec
+    readonly folders: BrowserFolders
+    readonly executablePath: string
+    readonly options: PageOperationOptions
+  }): Promise<BrowserContext> {
+    const { spec, folders, executablePath, options } = params
+    const { args, env, locale, timezoneId, ignoreHttpsErrors } = this.#settings
+    const chromium = await loadPlaywright()
+    return chromium.launchPersistentContext(folders.profile, {
+      executablePath,
+      headless: spec.headless,
+      args: launchArguments(spec, folders, args),
+      ignoreDefaultArgs: UNWANTED_ARGUMENTS,
+      env: browserEnvironment(spec, folders, env),
+      chromiumSandbox: this.#settings.chromiumSandbox ?? process.getuid?.() !== 0,
+      viewport: spec.viewport,
+      acceptDownloads: true,
+      artifactsDir: folders.artifacts,
+      downloadsPath: folders.artifacts,
+      ignoreHTTPSErrors: ignoreHttpsErrors,
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
+      timeout: options.timeoutMs,
+      signal: options.signal,
+      ...(locale === undefined ? {} : { locale }),
+      ...(timezoneId === undefined ? {} : { timezoneId }),
+    })
+  }
+
+  async #connect(context: BrowserContext, spec: LaunchSpec): Promise<PlaywrightBrowser> {
+    const browserSession = await context.browser()?.newBrowserCDPSession()
+    if (browserSession === undefined) throw new Error('Playwright gave no browser for the context')
+    const identity = await identityOf(browserSession)
+    const browser = new PlaywrightBrowser({ context, browserSession, process: identity, spec, clock: this.#clock, watch: this.#watch })
+    await browser.start()
+    return browser
+  }
+
+  /** Twice: what Playwright was about to start when it was called off comes up a moment later. */
+  async #cleanUp(spec: LaunchSpec, launching: Promise<BrowserContext> | undefined): Promise<void> {
+    launching?.then((late) => late.close()).catch(() => {}) // it was killed, which is what was wanted
+    await killBrowserProcesses(null, spec.directory, this.#clock)
+    if (launching === undefined) return
+    await sleep(this.#clock, 100)
+    await killBrowserProcesses(null, spec.directory, this.#clock)
+  }
+}
+
+function parseOptions(options: PlaywrightDriverOptions): PlaywrightDriverSettings {
+  const parsed = playwrightDriverOptionsSchema.safeParse(options)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const path = issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : (issue?.path.join('.') ?? '')
+  throw new InvalidArgumentError(`PlaywrightDriver: ${path}: ${issue?.message ?? 'unfit options'}`, {
+    path,
+    expected: `an option of PlaywrightDriver: ${Object.keys(playwrightDriverOptionsSchema.shape).join(', ')}`,
+  })
+}
+
+async function prepareFolders(spec: LaunchSpec, folders: BrowserFolders): Promise<void> {
+  const needed = [...Object.values(folders), spec.downloadsDirectory]
+  await Promise.all(needed.map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })))
+}
+
+async function refuseLockedProfile(spec: LaunchSpec, folders: BrowserFolders): Promise<void> {
+  const lock = await readlink(join(folders.profile, 'SingletonLock')).catch(() => null) // no lock: the usual case
+  const holder = lock === null ? null : lockHolder(lock)
+  if (holder === null) return
+  throw new BrowserLaunchError(`The profile of session ${spec.browserSessionId} is in use by ${holder}`, {
+    category: 'profile_locked',
+    details: { browserSessionId: spec.browserSessionId, holder, profile: folders.profile },
+  })
+}
+
+async function identityOf(browserSession: CDPSession): Promise<ProcessIdentity | null> {
+  const { processInfo } = await browserSession.send('SystemInfo.getProcessInfo')
+  const pid = processInfo.find((info) => info.type === 'browser')?.id
+  return pid === undefined ? null : identify(pid)
+}
+
+function timeoutError(browserSessionId: string, timeoutMs: number): BrowserLaunchError {
+  return new BrowserLaunchError(`The browser of session ${browserSessionId} was not up after ${timeoutMs} ms`, {
+    category: 'timeout',
+    retryable: true,
+    details: { browserSessionId, timeoutMs },
+  })
+}
