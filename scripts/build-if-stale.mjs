@@ -1,16 +1,17 @@
-// Builds dist/ when a source is newer. Without types, which take most of the time: `npm run build` makes those.
+// Builds dist/ when a source is newer: without types, which take most of the time, unless it is called with --types.
 import { spawn } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 // Run from the project, except by the test, which passes a folder of its own.
-const root = process.argv[2] ?? dirname(dirname(fileURLToPath(import.meta.url)))
+const root = process.argv.slice(2).find((argument) => argument !== '--types') ?? dirname(dirname(fileURLToPath(import.meta.url)))
+const withTypes = process.argv.includes('--types')
 
 if (isStale(root)) process.exitCode = await build(root)
 
 function isStale(root) {
-  const builtAt = modifiedAt(join(root, 'dist/index.js'))
+  const builtAt = modifiedAt(join(root, withTypes ? 'dist/index.d.ts' : 'dist/index.js'))
   if (builtAt === undefined) return true
   const inputs = ['package.json', 'tsup.config.ts', ...filesIn(root, 'src')]
   return inputs.some((path) => (modifiedAt(join(root, path)) ?? 0) > builtAt)
@@ -38,7 +39,7 @@ async function build(root) {
 }
 
 function runTsup(root) {
-  const env = { ...process.env, RUNWRIGHT_BUILD_TYPES: 'false' }
+  const env = { ...process.env, RUNWRIGHT_BUILD_TYPES: String(withTypes) }
   const child = spawn(process.execPath, [join(root, 'node_modules/tsup/dist/cli-default.js')], {
     cwd: root,
     env,

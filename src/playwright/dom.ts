@@ -63,9 +63,10 @@ export interface PageDocument extends PageRoot {
 }
 
 /**
- * Text of a function that Playwright evaluates in the page. A bundler that keeps names (esbuild, and so tsx) puts calls of `__name` into
- * every function; in the page there is none, so the text brings its own.
+ * Makes a function that Playwright evaluates in the page, where only its text arrives. A bundler that keeps names (esbuild, and so tsx)
+ * puts calls of `__name` into every function; in the page there is none, so the text brings its own.
  */
-export function pageScript<Args extends readonly never[], R>(run: (...args: Args) => R): string {
-  return `(...args) => { const __name = (f) => f; return (${String(run)})(...args) }`
+export function pageScript<F extends (...args: never[]) => unknown>(run: F): F {
+  const text = `(...args) => { const __name = (f) => f; return (${String(run)})(...args) }`
+  return Object.assign((...args: never[]) => run(...args), { toString: () => text }) as unknown as F
 }

@@ -61,7 +61,7 @@ export class DownloadFile implements PageDownload {
 /** A name that a site suggests, made fit to be one file of one folder. */
 export function safeFilename(suggested: string): string {
   const bare = suggested
-    .replaceAll(/[\u0000-\u001f\u007f<>:"/\\|?*]/g, '_')
+    .replaceAll(/[\p{Cc}<>:"/\\|?*]/gu, '_')
     .replace(/^\.+/, '_')
     .trim()
   const dot = bare.lastIndexOf('.')

@@ -120,7 +120,7 @@ function readFacts(element: PageElement): ElementFacts {
   }
 }
 
-/** Text of the page function that reads an element's facts. */
+/** Page function that reads an element's facts. */
 export const READ_FACTS = pageScript(readFacts)
 
 /** Facts of an element as the page gives them. */

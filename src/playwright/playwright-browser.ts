@@ -58,13 +58,19 @@ export class PlaywrightBrowser implements BrowserHandle {
 
   async newPage(options: PageOperationOptions): Promise<PlaywrightPage> {
     const { context } = this.#params
-    const page = await this.#bounded('Opening a page', options, async () => {
+    let isWanted = true
+    const run = () => {
       const opening = context.newPage()
-      // A page that comes after its deadline is closed: nobody knows of it.
-      opening.then((late) => options.signal.aborted && late.close()).catch(() => {})
+      // One that comes after its deadline is closed: nobody knows of it.
+      opening.then((late) => (isWanted ? undefined : late.close())).catch(() => {}) // the browser is gone, and the page with it
       return opening
-    })
-    return this.#pages.of(page)
+    }
+    try {
+      return this.#pages.of(await this.#bounded('Opening a page', options, run))
+    } catch (error) {
+      isWanted = false
+      throw error
+    }
   }
 
   async probe(options: PageOperationOptions): Promise<void> {

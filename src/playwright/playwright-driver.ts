@@ -16,6 +16,9 @@ import { ProcessWatch } from './process-watch.js'
 /** What makes Chromium say that it is driven: a bar in every window, and `navigator.webdriver`. */
 const UNWANTED_ARGUMENTS = ['--enable-automation']
 
+/** Of 50 ms: a launch whose process was killed settles in the first or second. */
+const CLEAN_UP_ROUNDS = 100
+
 /**
  * Launches Chromium, Chrome or Edge through playwright-core, each over a pipe: nothing listens, and it dies with the host.
  *
@@ -89,7 +92,6 @@ export class PlaywrightDriver implements BrowserDriver {
       handleSIGTERM: false,
       handleSIGHUP: false,
       timeout: options.timeoutMs,
-      signal: options.signal,
       ...(locale === undefined ? {} : { locale }),
       ...(timezoneId === undefined ? {} : { timezoneId }),
     })
@@ -104,12 +106,22 @@ export class PlaywrightDriver implements BrowserDriver {
     return browser
   }
 
-  /** Twice: what Playwright was about to start when it was called off comes up a moment later. */
+  /** Playwright may be about to start the program when it is called off: kills until its launch has settled, then what is left. */
   async #cleanUp(spec: LaunchSpec, launching: Promise<BrowserContext> | undefined): Promise<void> {
-    launching?.then((late) => late.close()).catch(() => {}) // it was killed, which is what was wanted
-    await killBrowserProcesses(null, spec.directory, this.#clock)
-    if (launching === undefined) return
-    await sleep(this.#clock, 100)
+    let isSettled = launching === undefined
+    const settled = launching?.then(
+      (late) => late.close(), // it was killed meanwhile: this makes Playwright forget it
+      () => {}, // being killed is what it reports
+    )
+    const done = settled
+      ?.catch(() => {})
+      .finally(() => {
+        isSettled = true
+      })
+    for (let round = 0; !isSettled && round < CLEAN_UP_ROUNDS; round += 1) {
+      await killBrowserProcesses(null, spec.directory, this.#clock)
+      await Promise.race([done, sleep(this.#clock, 50)])
+    }
     await killBrowserProcesses(null, spec.directory, this.#clock)
   }
 }

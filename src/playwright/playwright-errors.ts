@@ -94,7 +94,7 @@ function obstacleIn(message: string): string {
   return found === undefined ? 'it did not become ready' : strip(found[0])
 }
 
-const strip = (text: string) => text.replaceAll(/\u001b\[\d+m/g, '').trim()
+const strip = (text: string) => text.replaceAll(/\p{Cc}\[\d+m/gu, '').trim()
 
 /** Without Playwright's own prefix (`locator.click: `) and without its log. */
 const firstLine = (message: string) => strip(message.split('\n')[0] ?? '').replace(/^\w+\.\w+: (Error: )?/, '')

@@ -26,5 +26,5 @@ function readState(elements: readonly Rendered[]): TargetState {
   }
 }
 
-/** Text of the page function that gives the {@link TargetState} of a list of elements. */
+/** Page function that gives the {@link TargetState} of a list of elements. */
 export const READ_STATE = pageScript(readState)

@@ -1,6 +1,14 @@
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Logger } from '../runtime/index.js'
+import {
+  currentProcessSpace,
+  identifyProcess,
+  isAlive,
+  isSameSpace,
+  type Logger,
+  type ProcessIdentity,
+  type ProcessSpace,
+} from '../runtime/index.js'
 
 const PREFIX = 'runwright-session-'
 const OWNER_FILE = 'owner.json'
@@ -15,14 +23,11 @@ export interface SessionDirectory {
   remove(): Promise<void>
 }
 
-interface Owner {
+interface Owner extends ProcessIdentity {
   readonly machineId: string
   readonly hostId: string
   readonly browserSessionId: string
-  /** Process ids mean something within one namespace only. */
-  readonly pidNamespace: string | null
-  readonly pid: number
-  readonly startTime: string | null
+  readonly space: ProcessSpace
 }
 
 export async function createSessionDirectory(params: {
@@ -43,9 +48,7 @@ export async function createSessionDirectory(params: {
     remove: () => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 }),
   }
   try {
-    const { pid } = process
-    const startTime = (await readProcess(pid))?.startTime ?? null
-    const owner: Owner = { machineId, hostId, browserSessionId, pidNamespace: await pidNamespace(), pid, startTime }
+    const owner: Owner = { machineId, hostId, browserSessionId, space: currentProcessSpace(), ...identifyProcess(process.pid) }
     await writeFile(join(path, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 })
     for (const folder of [directory.temporary, directory.profile, directory.downloads]) await mkdir(folder, { mode: 0o700 })
     return directory
@@ -63,6 +66,7 @@ export async function sweepDirectories(params: {
 }): Promise<readonly string[]> {
   const { baseDirectory, machineId, logger } = params
   const removed: string[] = []
+  const here = currentProcessSpace()
   for (const name of await readdir(baseDirectory).catch(() => [])) {
     if (!name.startsWith(PREFIX)) continue
     const path = join(baseDirectory, name)
@@ -70,7 +74,7 @@ export async function sweepDirectories(params: {
     const isForeign = found === null || !found.isDirectory() || (process.geteuid !== undefined && found.uid !== process.geteuid())
     if (isForeign) continue // somebody else's, whatever its name says
     const owner = await readOwner(path)
-    if (owner === null || owner.machineId !== machineId || owner.pidNamespace !== (await pidNamespace()) || (await isAlive(owner))) continue
+    if (owner === null || owner.machineId !== machineId || !isSameSpace(owner.space, here) || isAlive(owner)) continue
     try {
       await rm(path, { recursive: true, force: true })
       removed.push(path)
@@ -85,37 +89,10 @@ export async function sweepDirectories(params: {
 async function readOwner(path: string): Promise<Owner | null> {
   try {
     const owner = JSON.parse(await readFile(join(path, OWNER_FILE), 'utf8')) as Partial<Owner> | null
-    return typeof owner?.pid === 'number' && typeof owner.machineId === 'string' ? (owner as Owner) : null
+    return typeof owner?.pid === 'number' && typeof owner.machineId === 'string' && typeof owner.space === 'object'
+      ? (owner as Owner)
+      : null
   } catch {
     return null // being made, or not ours: nothing is proved, so it stays
   }
-}
-
-/** Whether that very process still runs; where it cannot be told, it does. */
-async function isAlive(owner: Owner): Promise<boolean> {
-  try {
-    process.kill(owner.pid, 0)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
-  }
-  const found = await readProcess(owner.pid)
-  if (found === null || owner.startTime === null) return true
-  return found.startTime === owner.startTime && found.state !== 'Z'
-}
-
-/** State and start time (clock ticks since boot) of a process; null where they cannot be read. */
-async function readProcess(pid: number): Promise<{ state: string; startTime: string } | null> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
-    // the name in brackets may hold anything, so fields are counted after the last bracket: state is field 3, start time field 22
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const [state, startTime] = [fields[0], fields[19]]
-    return state === undefined || startTime === undefined ? null : { state, startTime }
-  } catch {
-    return null // no such process, or no /proc
-  }
-}
-
-async function pidNamespace(): Promise<string | null> {
-  return readlink('/proc/self/ns/pid').catch(() => null)
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, NotRunningError } from '../errors/index.js'
+import { InvalidArgumentError, NotRunningError, parseArgument } from '../errors/index.js'
 import { type AnyEvent, type Listener, sessionStream, TypedBus } from '../events/index.js'
 import { closeAll, createIds, Lifecycle } from '../runtime/index.js'
 import { readStream } from '../storage/event-reader.js'
@@ -28,7 +28,6 @@ import {
   sessionPoolOptionsSchema,
 } from './options.js'
 import { OrganizationSessions, type SessionCalls } from './organization-sessions.js'
-import { parseArgument } from './parse.js'
 import { type PoolHealth, type PoolStats, poolHealth, poolStats } from './pool-stats.js'
 import { Reaper } from './reaper.js'
 import { SessionCloser } from './session-closer.js'

@@ -3,10 +3,9 @@ import { lstat, readdir, rm, rmdir, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Clock, sleep } from '../runtime/index.js'
+import { type Clock, currentProcessSpace, isAlive, isSameSpace, sleep } from '../runtime/index.js'
 import { DISPLAY_DIRECTORY_PREFIX } from './display-directory.js'
 import { type DisplayOwner, readOwnerFile } from './owner-file.js'
-import { currentProcessSpace, isAlive, type ProcessSpace } from './process-identity.js'
 
 /** A directory younger than this may belong to a display that is being started. */
 const SETTLED_AGE_MS = 60_000
@@ -54,9 +53,6 @@ async function isLeftBehind(owner: DisplayOwner, directory: string, ageMs: numbe
   if (owner.space.machine !== here.machine) return false
   return ageMs > SETTLED_AGE_MS && (await refusesConnections(join(directory, 'rfb')))
 }
-
-const isSameSpace = (one: ProcessSpace, other: ProcessSpace) =>
-  one.machine === other.machine && one.bootId === other.bootId && one.pidNamespace === other.pidNamespace
 
 async function endProcesses(owner: DisplayOwner, clock: Clock): Promise<readonly number[]> {
   if (!isSameSpace(owner.space, currentProcessSpace())) return []

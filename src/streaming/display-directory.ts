@@ -2,9 +2,8 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StreamingError } from '../errors/index.js'
-import type { Random } from '../runtime/index.js'
+import { currentProcessSpace, identifyProcess, type Random } from '../runtime/index.js'
 import { type DisplayOwner, writeOwnerFile } from './owner-file.js'
-import { currentProcessSpace, recordProcess } from './process-identity.js'
 import { X_COOKIE_BYTES, xAuthorityFile } from './x-authority.js'
 
 /** How the directories of displays begin, below the system's folder for temporary files. */
@@ -37,7 +36,7 @@ export class DisplayDirectory {
       version: 1,
       hostId: params.hostId,
       browserSessionId: params.browserSessionId,
-      owner: recordProcess(process.pid),
+      owner: identifyProcess(process.pid),
       space: currentProcessSpace(),
       display: null,
     })
@@ -58,7 +57,7 @@ export class DisplayDirectory {
       () => null, // the server was told not to make one
     )
     const xSocket = inode === null ? null : { path: socketPath, inode }
-    await writeOwnerFile(this.path, { ...this.#owner, display: { displayNumber, processes: pids.map(recordProcess), xSocket } })
+    await writeOwnerFile(this.path, { ...this.#owner, display: { displayNumber, processes: pids.map(identifyProcess), xSocket } })
   }
 
   async remove(): Promise<void> {

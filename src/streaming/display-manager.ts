@@ -1,4 +1,4 @@
-import { NotRunningError } from '../errors/index.js'
+import { NotRunningError, StreamingError } from '../errors/index.js'
 import { type Clock, closeAll, forkAbort, isAbortError, type Logger, raceAbort } from '../runtime/index.js'
 import { type Storage, storageNow, type Write } from '../storage/index.js'
 import type { BackendChoice } from './backend-choice.js'
@@ -124,7 +124,12 @@ export class DisplayManager {
       const writes = [writeDisplay(organizationId, browserSessionId, display)]
       const result = await journal.commit({ organizationId, type: 'display.started', payload, writes })
       if (!result.ok) await liveSession(storage, request) // says what is wrong with the session
-      if (!result.ok) throw new Error(`The display of session ${browserSessionId} could not be recorded: ${result.reason}`)
+      if (!result.ok) {
+        throw new StreamingError(`The display of session ${browserSessionId} could not be recorded: ${result.reason}`, {
+          code: 'DISPLAY_START_FAILED',
+          retryable: true,
+        })
+      }
     } catch (error) {
       await display.stop()
       throw error

@@ -13,7 +13,7 @@ import {
   systemProcessRunner,
   systemRandom,
 } from '../runtime/index.js'
-import type { Storage } from '../storage/index.js'
+import { guardStorage, type Storage } from '../storage/index.js'
 import type { DisplayBackend } from './display.js'
 
 /** How a {@link StreamingSupervisor} is put together. Only `storage` must be given. */
@@ -71,7 +71,7 @@ export function parseSupervisorOptions(options: StreamingSupervisorOptions) {
   const parsed = supervisorOptionsSchema.safeParse(options)
   if (!parsed.success) throw invalid('StreamingSupervisor', parsed.error)
   const ids = parsed.data.ids ?? createIds({ clock: parsed.data.clock, random: parsed.data.random })
-  return { ...parsed.data, ids, hostId: parsed.data.hostId ?? ids.next('host') }
+  return { ...parsed.data, storage: guardStorage(parsed.data.storage), ids, hostId: parsed.data.hostId ?? ids.next('host') }
 }
 
 /** Arguments as the schema reads them. @throws {InvalidArgumentError} that names the first one that does not fit. */

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { StreamingError } from '../errors/index.js'
 import type { Ids, Random } from '../runtime/index.js'
 import { type Storage, storageNow, type ViewTokenRow } from '../storage/index.js'
 
@@ -58,7 +59,12 @@ export class ViewTokens {
       },
     ])
     const stored = result.ok ? (result.rows[0]?.[0] as ViewTokenRow | undefined) : undefined
-    if (!stored?.expiresAt) throw new Error(`View token ${viewTokenId} could not be stored`)
+    if (!stored?.expiresAt) {
+      throw new StreamingError(`A view token of session ${params.browserSessionId} could not be stored`, {
+        code: 'STREAM_UNAVAILABLE',
+        retryable: true,
+      })
+    }
     return { token, viewTokenId, expiresAt: stored.expiresAt }
   }
 

@@ -2,7 +2,7 @@ export { FakeBrowserDriver, type FakeBrowserDriverOptions, type FakeLaunch } fro
 export type { FakeBrowserHandle, FakeHang } from './fake-browser-handle.js'
 export { FakeClock, type FakeClockOptions } from './fake-clock.js'
 export { type FakeElementState, FakePage, type FakePageEvent, type FakePageParams } from './fake-page.js'
+export { FakeProcess, FakeProcessRunner } from './fake-process-runner.js'
 export type { FakeElement, FakePageScript, FakeSite } from './fake-site.js'
 export { type FaultyCall, type FaultyStorage, type FaultyStorageOptions, faultyStorage } from './faulty-storage.js'
 export { sequentialIds } from './sequential-ids.js'
-export { FakeProcess, FakeProcessRunner } from './fake-process-runner.js'

@@ -4,14 +4,13 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { createInterface } from 'node:readline'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { MemoryStorage } from '../../src/storage/index.js'
 import { type Display, StreamingSupervisor, XvncBackend } from '../../src/streaming/index.js'
+import { nameWithReason } from '../support/skip-reason.js'
+import { describeUnless, missing } from '../support/skips.js'
 import { Harness, insertSession, ORGANIZATION, until } from '../unit/streaming/fixtures.js'
 import * as rfb from '../unit/streaming/rfb-messages.js'
-import { programOrSkip } from './streaming-requirements.js'
-
-const isMissing = programOrSkip('Xtigervnc', 'real displays') === undefined
 
 const isAlive = (pid: number) => existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
 const ourDirectories = () => readdirSync(tmpdir()).filter((name) => name.startsWith('runwright-display-'))
@@ -33,7 +32,7 @@ function listenersOf(pids: readonly number[]): string[] {
   )
 }
 
-describe.skipIf(isMissing)('real displays', () => {
+describeUnless(missing('tigervnc'), 'real displays', () => {
   let harness: Harness
   let before: string[]
   beforeEach(async () => {
@@ -88,7 +87,9 @@ describe.skipIf(isMissing)('real displays', () => {
     expect(harness.streaming.list()).toEqual([])
   })
 
-  it.skipIf(process.geteuid?.() !== 0)('let no other local user in', async () => {
+  const noOther = 'let no other local user in'
+  const isRoot = process.geteuid?.() === 0
+  it.skipIf(!isRoot)(isRoot ? noOther : nameWithReason(noOther, 'only root can be another user'), async () => {
     const display = await harness.streaming.startDisplay({ browserSessionId: 'bs_1' })
     // X11 connection set-up, little-endian, protocol 11.0, no authorization; the first byte of the answer is 1 for success
     const knock = (path: string) => `
@@ -130,7 +131,7 @@ describe.skipIf(isMissing)('real displays', () => {
   })
 })
 
-describe.skipIf(isMissing)('the RFB socket', () => {
+describeUnless(missing('tigervnc'), 'the RFB socket', () => {
   it('stays private: mode 0600 in a directory of mode 0700', async () => {
     const display = await new XvncBackend().start({ browserSessionId: 'bs_1', viewport: null }, new AbortController().signal)
     try {

@@ -2,15 +2,15 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { detect } from '../../scripts/setup/detect.mjs'
 import { createHttpHandler, toNodeListener, viewerUrl } from '../../src/http/index.js'
 import { MemoryStorage } from '../../src/storage/index.js'
 import { StreamingSupervisor } from '../../src/streaming/index.js'
+import { describeUnless, missing } from '../support/skips.js'
 import { insertSession, ORGANIZATION } from '../unit/streaming/fixtures.js'
-import { programOrSkip } from './streaming-requirements.js'
 
-const executablePath = programOrSkip('chromium', 'the viewer in a real browser')
-const isMissing = programOrSkip('Xtigervnc', 'the viewer on a real display') === undefined || executablePath === undefined
+const executablePath = detect().chromium ?? ''
 const quiet = ['--disable-gpu', '--disable-background-networking', ...(process.geteuid?.() === 0 ? ['--no-sandbox'] : [])]
 
 /** Turns from teal to red at the first click or key. (A window that appears below the pointer gets a move of its own.) */
@@ -19,7 +19,7 @@ const PAGE = `data:text/html,${encodeURIComponent(`<body style="margin:0;height:
   for (const type of ['mousedown', 'keydown']) addEventListener(type, () => { window.inputs++; document.body.style.background = 'red' })
 </script>`)}`
 
-describe.skipIf(isMissing)('the viewer page in a real browser', () => {
+describeUnless(missing('tigervnc', 'chromium'), 'the viewer page in a real browser', () => {
   const storage = new MemoryStorage()
   const streaming = new StreamingSupervisor({ storage, organizationId: ORGANIZATION })
   const handler = createHttpHandler({ streaming })
@@ -41,11 +41,10 @@ describe.skipIf(isMissing)('the viewer page in a real browser', () => {
     await once(server, 'listening')
     const display = await streaming.startDisplay({ browserSessionId: 'bs_1', viewport: { width: 800, height: 600 } })
     const env = { ...(process.env as Record<string, string>), ...display.env }
-    const executable = executablePath ?? ''
-    watched = await chromium.launch({ executablePath: executable, headless: false, args: [...quiet, ...display.launchArgs], env })
+    watched = await chromium.launch({ executablePath, headless: false, args: [...quiet, ...display.launchArgs], env })
     watchedPage = await watched.newPage({ viewport: null })
     await watchedPage.goto(PAGE)
-    watching = await chromium.launch({ executablePath: executable, args: quiet })
+    watching = await chromium.launch({ executablePath, args: quiet })
     context = await watching.newContext({ viewport: { width: 1000, height: 800 } })
   })
   afterAll(async () => {

@@ -46,6 +46,7 @@ export class XvncBackend implements DisplayBackend {
   readonly #clock: Clock
   readonly #processRunner: ProcessRunner
   readonly #programs: Programs
+  #deathSignal: Promise<readonly string[]> | undefined
 
   constructor(options: XvncBackendOptions = {}) {
     this.#options = options
@@ -64,7 +65,8 @@ export class XvncBackend implements DisplayBackend {
         installCommand: null,
       }
     }
-    const program = await findXvnc(this.#programs)
+    // the second is wanted at the first start, and known by then
+    const [program] = await Promise.all([findXvnc(this.#programs), this.#deathSignalCommand()])
     return program === undefined ? missingXvnc() : { available: true, program }
   }
 
@@ -164,8 +166,6 @@ export class XvncBackend implements DisplayBackend {
       await sleep(this.#clock, delayMs, signal)
     }
   }
-
-  #deathSignal: Promise<readonly string[]> | undefined
 
   #deathSignalCommand(): Promise<readonly string[]> {
     this.#deathSignal ??= this.#findDeathSignalCommand()

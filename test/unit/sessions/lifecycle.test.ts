@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { SessionEventType } from '../../../src/events/index.js'
+import { currentProcessSpace } from '../../../src/runtime/index.js'
 import { SessionPool, type SessionPoolOptions } from '../../../src/sessions/index.js'
 import { StreamingSupervisor } from '../../../src/streaming/index.js'
 import { createWorld, FakeStreaming, failure, RUN_1, reasonCode, row, startPool, types } from './kit.js'
@@ -85,12 +86,11 @@ describe('the pool', () => {
     const world = createWorld()
     const dead = spawn(process.execPath, ['-e', '0'])
     await new Promise((resolve) => dead.once('exit', resolve))
-    const pidNamespace = readlinkSync('/proc/self/ns/pid')
     const leave = (name: string, owner?: object) => {
       mkdirSync(join(world.baseDirectory, name))
       if (owner !== undefined) writeFileSync(join(world.baseDirectory, name, 'owner.json'), JSON.stringify(owner))
     }
-    const here = { machineId: hostname(), hostId: 'h', browserSessionId: 'bs', pidNamespace, startTime: null }
+    const here = { machineId: hostname(), hostId: 'h', browserSessionId: 'bs', space: currentProcessSpace(), startTime: null }
     leave('runwright-session-dead', { ...here, pid: dead.pid })
     leave('runwright-session-reused', { ...here, pid: process.pid, startTime: '1' })
     leave('runwright-session-alive', { ...here, pid: process.pid })

@@ -4,13 +4,12 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { systemClock, systemRandom } from '../../../src/runtime/index.js'
+import { currentProcessSpace, identifyProcess, isAlive, systemClock, systemRandom } from '../../../src/runtime/index.js'
 import { sweepDisplayDirectories } from '../../../src/streaming/directory-sweep.js'
 import { DisplayDirectory } from '../../../src/streaming/display-directory.js'
 import { displaySize } from '../../../src/streaming/display-size.js'
 import { isOriginAllowed } from '../../../src/streaming/origin.js'
 import { type DisplayOwner, readOwnerFile, writeOwnerFile } from '../../../src/streaming/owner-file.js'
-import { currentProcessSpace, isAlive, recordProcess } from '../../../src/streaming/process-identity.js'
 import { locateStream } from '../../../src/streaming/stream-path.js'
 import { xAuthorityFile } from '../../../src/streaming/x-authority.js'
 
@@ -70,7 +69,7 @@ describe('locateStream', () => {
 
 describe('isAlive', () => {
   it('tells a process from another one with its number', () => {
-    const own = recordProcess(process.pid)
+    const own = identifyProcess(process.pid)
     expect(isAlive(own)).toBe(true)
     expect(isAlive({ ...own, startTime: '1' })).toBe(process.platform !== 'linux')
     expect(isAlive({ pid: 2 ** 22 + 1, startTime: null })).toBe(false)
@@ -125,7 +124,7 @@ describe('the sweep', () => {
     const child = spawn('sleep', ['60'])
     const stranger = spawn('sleep', ['60'])
     const exited = once(child, 'exit')
-    const processes = [recordProcess(child.pid ?? 0), { pid: stranger.pid ?? 0, startTime: '1' }]
+    const processes = [identifyProcess(child.pid ?? 0), { pid: stranger.pid ?? 0, startTime: '1' }]
     await create({ ...deadOwner, display: { displayNumber: 7, processes, xSocket: null } })
     expect((await sweep()).endedPids).toEqual([child.pid])
     expect((await exited)[1]).toBe('SIGTERM')

@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
 /** What tells a process from every other one of its machine, past and future. */
-export interface RecordedProcess {
+export interface ProcessIdentity {
   readonly pid: number
   /** Clock ticks since boot, from `/proc/<pid>/stat`; null where that cannot be read. */
   readonly startTime: string | null
@@ -15,6 +15,10 @@ export interface ProcessSpace {
   readonly pidNamespace: string | null
 }
 
+/** Whether process ids of one space mean the same in the other. */
+export const isSameSpace = (one: ProcessSpace, other: ProcessSpace): boolean =>
+  one.machine === other.machine && one.bootId === other.bootId && one.pidNamespace === other.pidNamespace
+
 /** The space of this process. */
 export function currentProcessSpace(): ProcessSpace {
   return {
@@ -24,12 +28,12 @@ export function currentProcessSpace(): ProcessSpace {
   }
 }
 
-export function recordProcess(pid: number): RecordedProcess {
+export function identifyProcess(pid: number): ProcessIdentity {
   return { pid, startTime: startTimeOf(pid) }
 }
 
 /** Whether that very process still runs. A zombie does not. Unknown start times count as the same process: nothing is killed on a guess. */
-export function isAlive(recorded: RecordedProcess): boolean {
+export function isAlive(recorded: ProcessIdentity): boolean {
   const stat = statOf(recorded.pid)
   if (stat === null) return false
   if (stat.state === 'Z' || stat.state === 'X') return false
