@@ -42,5 +42,5 @@ export const targetSchema = requireKeys(
   params: { expected: 'role beside name' },
 })
 
-/** One element of a page, see {@link targetSchema}. */
+/** One element of a page, see `targetSchema`. */
 export type Target = z.infer<typeof targetSchema>

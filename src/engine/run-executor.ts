@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/index.js'
+import type { RunRow } from '../storage/index.js'
 import type { RunDispatcher } from './dispatcher.js'
 import type { RunCanceller } from './run-canceller.js'
 import type { RunEnvironment } from './run-environment.js'
@@ -30,6 +31,8 @@ const PICK_UP_LIMIT = 10_000
 /** Executes what the dispatcher hands over: claim, execution, end. */
 export class RunExecutor {
   readonly #options: RunExecutorOptions
+  /** Set while the engine stops and may not wait for runs: what begins nevertheless is canceled. */
+  #isCanceling = false
 
   constructor(options: RunExecutorOptions) {
     this.#options = options
@@ -38,6 +41,7 @@ export class RunExecutor {
   /** Begins to execute; runs that were queued before are picked up. */
   async start(): Promise<void> {
     const { dispatcher, environment } = this.#options
+    this.#isCanceling = false
     await dispatcher.start((workflowRunId) => this.#execute(workflowRunId))
     const queued = await environment.storage.find({
       table: 'runs',
@@ -53,29 +57,38 @@ export class RunExecutor {
    * finished as canceled. Queued runs stay queued.
    */
   async stop({ graceful = true, timeoutMs = DEFAULT_STOP_TIMEOUT_MS }: StopOptions = {}): Promise<void> {
-    const { dispatcher, leases, canceller, environment } = this.#options
+    const { dispatcher, leases, environment } = this.#options
     const idle = dispatcher.stop({ timeoutMs })
     if (graceful) await settledWithin(idle, timeoutMs, environment.clock)
-    const running = leases.all().map(({ run }) => canceller.cancel({ ...run, by: 'shutdown' }))
-    for (const outcome of await Promise.allSettled(running)) {
-      if (outcome.status === 'rejected') environment.logger.warn('a run could not be canceled', { error: outcome.reason })
+    this.#isCanceling = true
+    await Promise.all([idle, ...leases.all().map(({ run }) => this.#cancel(run))])
+  }
+
+  async #cancel(run: RunRow): Promise<void> {
+    const { canceller, environment } = this.#options
+    try {
+      await canceller.cancel({ ...run, by: 'shutdown' })
+    } catch (error) {
+      environment.logger.warn('a run could not be canceled', { workflowRunId: run.workflowRunId, error })
     }
-    await idle
   }
 
   /** Never rejects: a run that cannot be executed here is left to be taken over. */
   async #execute(workflowRunId: string): Promise<void> {
     const { environment, workflows, leases } = this.#options
+    let execution: RunExecution | null = null
     try {
-      const run = await leases.claim(workflowRunId)
-      if (run === null) return
-      const execution = new RunExecution({ environment, run, workflow: await workflows.loadPinned(run.workflowId) })
-      leases.hold(execution)
+      const claimed = await leases.claim(workflowRunId)
+      if (claimed === null) return
+      const { run, claimedAtMs } = claimed
+      execution = new RunExecution({ environment, run, workflow: await workflows.loadPinned(run.workflowId) })
+      leases.hold(execution, claimedAtMs)
+      if (this.#isCanceling) await this.#cancel(run)
       await execution.execute()
     } catch (error) {
       environment.logger.error('a run could not be executed', { workflowRunId, error })
     } finally {
-      leases.drop(workflowRunId)
+      if (execution !== null) leases.drop(execution)
     }
   }
 }

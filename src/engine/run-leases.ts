@@ -1,6 +1,6 @@
-import { RunLeaseLostError } from '../errors/index.js'
+import { RunLeaseLostError, TimeoutError } from '../errors/index.js'
 import { type AnyEvent, runStream } from '../events/index.js'
-import type { Clock, Logger, Timer } from '../runtime/index.js'
+import { type Clock, type Logger, type Timer, withDeadline } from '../runtime/index.js'
 import { leaseSet, type RunRow, renewals, type Storage, storageNow } from '../storage/index.js'
 import type { EventFactory } from './event-factory.js'
 import { isFinalStatus, sourcesOf } from './run-status.js'
@@ -15,6 +15,13 @@ export interface LeasedRun {
   cancel(by: string): void
   /** The lease is gone, or could not be renewed in time. */
   abandon(reason: string): void
+}
+
+/** A run that this host has taken. */
+export interface ClaimedRun {
+  readonly run: RunRow
+  /** By the host's monotonic clock, from before the claim was sent: the lease counts from here. */
+  readonly claimedAtMs: number
 }
 
 export interface RunLeasesOptions {
@@ -38,8 +45,8 @@ export class RunLeases {
   }
 
   /** Takes a queued run: status, fence, lease and `run.started` in one commit. Null when it is not to be had (any more). */
-  async claim(workflowRunId: string): Promise<RunRow | null> {
-    const { storage, events, hostId, ttlMs, emit } = this.#options
+  async claim(workflowRunId: string): Promise<ClaimedRun | null> {
+    const { storage, clock, events, hostId, ttlMs, emit } = this.#options
     const run = await storage.get('runs', workflowRunId)
     if (run === undefined || !sourcesOf('running').includes(run.status) || run.status === 'paused') return null
     const leaseFence = run.leaseFence + 1
@@ -52,6 +59,7 @@ export class RunLeases {
       leaseHolder: hostId,
       leaseFence,
     })
+    const claimedAtMs = clock.monotonicMs()
     const result = await storage.commit([
       {
         op: 'update',
@@ -62,7 +70,7 @@ export class RunLeases {
           status: 'running',
           ...leaseSet({ holder: hostId, ttlMs }),
           attempt,
-          startedAt: storageNow(),
+          ...(run.startedAt === null ? { startedAt: storageNow() } : {}),
           modifiedAt: storageNow(),
         },
       },
@@ -70,17 +78,19 @@ export class RunLeases {
     ])
     if (!result.ok) return null // lost to a cancel or to another host, which is success for somebody
     for (const event of result.events.flat()) emit(event as AnyEvent)
-    return result.rows[0]?.[0] as RunRow
+    return { run: result.rows[0]?.[0] as RunRow, claimedAtMs }
   }
 
   /** Renews the run's lease from now on. */
-  hold(leased: LeasedRun): void {
-    this.#held.set(leased.run.workflowRunId, { leased, renewedAtMs: this.#options.clock.monotonicMs() })
-    this.#schedule()
+  hold(leased: LeasedRun, claimedAtMs: number): void {
+    this.#held.set(leased.run.workflowRunId, { leased, renewedAtMs: claimedAtMs })
+    this.#schedule(this.#options.ttlMs / 3)
   }
 
-  drop(workflowRunId: string): void {
-    this.#held.delete(workflowRunId)
+  /** Renews it no longer; does nothing for an execution that is not the one held. */
+  drop(leased: LeasedRun): void {
+    if (this.get(leased.run.workflowRunId) !== leased) return
+    this.#held.delete(leased.run.workflowRunId)
     if (this.#held.size > 0) return
     this.#timer?.cancel()
     this.#timer = null
@@ -95,31 +105,41 @@ export class RunLeases {
     return [...this.#held.values()].map(({ leased }) => leased)
   }
 
-  #schedule(): void {
+  #schedule(delayMs: number): void {
     if (this.#timer !== null || this.#held.size === 0) return
-    this.#timer = this.#options.clock.setTimer(() => {
+    const { clock, ttlMs } = this.#options
+    this.#timer = clock.setTimer(() => {
       this.#timer = null
-      void this.#beat().finally(() => this.#schedule())
-    }, this.#options.ttlMs / 3)
+      const startedAtMs = clock.monotonicMs()
+      void this.#beat().finally(() => this.#schedule(Math.max(0, startedAtMs + ttlMs / 3 - clock.monotonicMs())))
+    }, delayMs)
   }
 
-  /** One heartbeat: renews every lease, and brings back what others asked for. */
+  /**
+   * One heartbeat: renews every lease, and brings back what others asked for. On a storage that hangs it ends after a third of the TTL,
+   * or with the oldest lease, so that each run is stopped before its lease ends.
+   */
   async #beat(): Promise<void> {
-    const { storage, clock, ttlMs, hostId, logger } = this.#options
-    const sentAtMs = clock.monotonicMs()
+    const { clock, ttlMs, logger } = this.#options
+    const oldestMs = Math.max(...[...this.#held.values()].map(({ renewedAtMs }) => clock.monotonicMs() - renewedAtMs))
+    const timeoutMs = Math.max(0, Math.min(ttlMs / 3, ttlMs - oldestMs))
     try {
-      const leases = this.all().map(({ run }) => ({ id: run.workflowRunId, holder: hostId, fence: run.leaseFence }))
-      const result = await storage.commit([renewals({ table: 'runs', leases, ttlMs, where: { status: 'running' } })])
-      if (result.ok)
-        await this.#onRenewed(
-          (result.rows[0] ?? []) as readonly RunRow[],
-          leases.map(({ id }) => id),
-          sentAtMs,
-        )
+      const onTimeout = () => new TimeoutError('A heartbeat of the engine', timeoutMs)
+      await withDeadline({ run: () => this.#renew(), timeoutMs, onTimeout, clock })
     } catch (error) {
       logger.warn('run leases could not be renewed', { error })
     }
     this.#stopLapsed()
+  }
+
+  async #renew(): Promise<void> {
+    const { storage, clock, ttlMs, hostId } = this.#options
+    const sentAtMs = clock.monotonicMs()
+    const leases = this.all().map(({ run }) => ({ id: run.workflowRunId, holder: hostId, fence: run.leaseFence }))
+    const result = await storage.commit([renewals({ table: 'runs', leases, ttlMs, where: { status: 'running' } })])
+    if (!result.ok) return // updateAll never refuses
+    const asked = leases.map(({ id }) => id)
+    await this.#onRenewed((result.rows[0] ?? []) as readonly RunRow[], asked, sentAtMs)
   }
 
   async #onRenewed(renewed: readonly RunRow[], asked: readonly string[], sentAtMs: number): Promise<void> {
@@ -129,7 +149,7 @@ export class RunLeases {
       const row = rows.get(id)
       if (held === undefined) continue
       if (row !== undefined) {
-        held.renewedAtMs = sentAtMs
+        held.renewedAtMs = Math.max(held.renewedAtMs, sentAtMs)
         if (row.cancelRequestedAt !== null) held.leased.cancel(row.cancelRequestedBy ?? 'unknown')
       } else await this.#onRefused(held.leased)
     }
@@ -142,7 +162,7 @@ export class RunLeases {
     leased.abandon(new RunLeaseLostError(leased.run.workflowRunId, 'its lease was taken over').message)
   }
 
-  /** A host that cannot renew stops itself before its lease ends. */
+  /** A host that cannot renew stops itself before its lease ends: the next heartbeat would come too late for these. */
   #stopLapsed(): void {
     const { clock, ttlMs } = this.#options
     for (const { leased, renewedAtMs } of this.#held.values()) {

@@ -158,7 +158,12 @@ export class WorkflowEngine {
   async #start(): Promise<void> {
     await this.#parts.storage.open()
     this.#startedSessions = (await this.#sessions?.start()) ?? false
-    await this.#parts.executor.start()
+    try {
+      await this.#parts.executor.start()
+    } catch (error) {
+      await this.#stop().catch(() => {}) // the failure to start is the news
+      throw error
+    }
   }
 
   async #stop(): Promise<void> {

@@ -2,11 +2,12 @@ import type { ElementHandle, Page } from 'playwright-core'
 import type { SelectorRule, Selectors } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import { pageScript } from './dom.js'
-import { asRule, extractValues, type RawFields } from './extract-values.js'
+import { asRule, extractValues } from './extract-values.js'
 import { allMatches } from './locators.js'
 import { type FieldPlan, readPage } from './page-reader.js'
 
-const READ_PAGE = pageScript(readPage)
+// Its lists are elements in the page, and handles here.
+const READ_PAGE = pageScript(readPage as (params: unknown) => ReturnType<typeof readPage>)
 
 /** What `querySelectorAll` does not know and Playwright's own engine does. */
 const PLAYWRIGHT_CSS = /:(has-text|text|text-is|text-matches|visible|nth-match|right-of|left-of|above|below|near|light)\b/
@@ -21,7 +22,7 @@ export async function extractFromPage(page: Page, selectors: Selectors): Promise
   const lists: ElementHandle[][] = []
   try {
     for (const rule of finders.values()) lists.push(await allMatches(page, rule).elementHandles())
-    const read = await page.evaluate<{ fields: RawFields; baseUrl: string; language: string }, unknown>(READ_PAGE, { plan, lists })
+    const read = await page.evaluate<ReturnType<typeof readPage>, unknown>(READ_PAGE, { plan, lists })
     return extractValues(selectors, read.fields, read)
   } finally {
     for (const handle of lists.flat()) handle.dispose().catch(() => {}) // the page may be gone, and its handles with it

@@ -116,7 +116,8 @@ export class Gateway {
   ): void {
     const { refusal, organizationId } = admission
     this.#options.logger.info('a viewer was refused', { browserSessionId, ...refusal })
-    if (organizationId !== null) {
+    // a viewer that waits for its display asks again and again; that is no news
+    if (organizationId !== null && refusal.code !== closeCodes.unknownSession) {
       const payload = { browserSessionId, ...refusal }
       void this.#record(() => this.#options.journal.commit({ organizationId, type: 'stream.viewer_refused', payload }))
     }
