@@ -1,6 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
+import { pipeline } from 'node:stream/promises'
 import { closeOnSignals, type RunResult, RunwrightError } from 'runwright'
 import { viewerUrl } from 'runwright/http'
 import { parseArguments, type QuickstartArguments, usage } from './quickstart/arguments.js'
@@ -23,14 +25,33 @@ interface Outcome {
 async function main(options: QuickstartArguments): Promise<number> {
   const startedMs = performance.now()
   const printer = new ProgressPrinter({ stream: process.stdout, nowMs: () => performance.now() })
+  const interruption = new AbortController()
+  const outcome = await withHost(options, printer, interruption, async (host, site, view) => {
+    const outcome = await runAll(host, site, view, printer, options)
+    printer.end()
+    printTable(outcome, printer, performance.now() - startedMs)
+    if (options.hold && !interruption.signal.aborted) await untilEnter(interruption)
+    return outcome
+  })
+  if (outcome === null) return 130
+  if (options.json) printJson(outcome, printer, performance.now() - startedMs)
+  return outcome.results.every(({ status }) => status === 'completed') ? 0 : 1
+}
+
+/** Starts everything, does the work, and stops everything, whatever happens. Null when a signal ended it. */
+async function withHost(
+  options: QuickstartArguments,
+  printer: ProgressPrinter,
+  interruption: AbortController,
+  work: (host: Host, site: string, view: LiveViewServer) => Promise<Outcome>,
+): Promise<Outcome | null> {
   const host = composeHost(EXAMPLE_USER)
   for (const source of [host.engine, host.sessions, host.streaming]) source.onAny((event) => printer.onEvent(event))
   const closings: (() => Promise<unknown>)[] = [() => host.storage.close()]
-  let interrupted: NodeJS.Signals | null = null
-  const off = closeOnSignals(host.engine, { onClosed: () => {} })
+  const ignoreSignals = closeOnSignals(host.engine)
   const onSignal = (signal: NodeJS.Signals) => {
-    interrupted ??= signal
     printer.say(`${signal}: canceling what runs and closing the browser`)
+    interruption.abort()
   }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   try {
@@ -41,18 +62,14 @@ async function main(options: QuickstartArguments): Promise<number> {
     printer.say(`example site at ${site.origin}`)
     await host.engine.start()
     closings.unshift(() => host.engine.stop())
-    const outcome = await runAll(host, site.origin, view, printer, options)
-    printer.end()
-    report(outcome, printer, options, performance.now() - startedMs)
-    if (options.hold && interrupted === null) await untilEnter()
-    return interrupted === null && outcome.results.every(({ status }) => status === 'completed') ? 0 : 1
+    return await work(host, site.origin, view)
   } catch (error) {
-    if (interrupted === null) throw error
-    return 130
+    if (!interruption.signal.aborted) throw error
+    return null
   } finally {
     printer.end()
     for (const close of closings) await close()
-    off()
+    ignoreSignals()
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   }
 }
@@ -64,12 +81,10 @@ async function runAll(
   printer: ProgressPrinter,
   options: QuickstartArguments,
 ): Promise<Outcome> {
-  const picture = takePictureAtWork(host, options.screenshot)
   let sessionId = ''
   printer.beginRun(collectInvoices)
   const first = await collect(host, site, async (browserSessionId) => {
     sessionId = browserSessionId
-    picture.watch(browserSessionId)
     printer.say(await liveViewLine(host, view, browserSessionId, options.hold))
   })
   printer.say('the same session again, and a third run at the same time')
@@ -80,7 +95,7 @@ async function runAll(
   await occupied(host, second.workflowRunId)
   const third = await host.engine.startRun(request)
   const refused = await third.result()
-  return { results: [first, await second.result()], refused, screenshot: await picture.file() }
+  return { results: [first, await second.result()], refused, screenshot: await savePicture(host, first, options.screenshot) }
 }
 
 /** Resolves when the run holds its session. */
@@ -98,66 +113,69 @@ async function liveViewLine(host: Host, view: LiveViewServer, browserSessionId: 
   }
 }
 
-/** Takes one picture of the page while the first run reads the table. */
-function takePictureAtWork(host: Host, path: string) {
+/** Writes the first picture that a run took to a file; null when it took none. */
+async function savePicture(host: Host, { screenshotArtifactIds: [artifactId] }: RunResult, path: string): Promise<string | null> {
+  if (artifactId === undefined) return null
   const file = resolve(path)
-  let written: Promise<string | null> = Promise.resolve(null)
-  let isTaken = false
-  const watch = (browserSessionId: string) => {
-    host.engine.on('block.completed', ({ label }) => {
-      if (label !== 'table_is_there' || isTaken) return
-      isTaken = true
-      written = host.streaming.screenshot({ browserSessionId, format: 'png' }).then(async (picture) => {
-        await mkdir(dirname(file), { recursive: true })
-        await writeFile(file, picture.data)
-        return file
-      })
-    })
-  }
-  return { watch, file: () => written }
+  await mkdir(dirname(file), { recursive: true })
+  const { body } = await host.engine.readArtifact({ artifactId })
+  await pipeline(body, createWriteStream(file))
+  return file
 }
 
-function report({ results, refused, screenshot }: Outcome, printer: ProgressPrinter, options: QuickstartArguments, totalMs: number): void {
+function printTable({ results, refused, screenshot }: Outcome, printer: ProgressPrinter, totalMs: number): void {
   const [first, second] = results
   const summary = first?.outputs.sum_up_output as { count: number; total: number; open: number; largest: string } | null | undefined
   const money = (amount: number) => amount.toLocaleString('en-US', { minimumFractionDigits: 2 })
+  const remembered = second?.outputs.remembered_output as { user?: string } | null | undefined
   const rows: [string, string][] = [
-    ['first run', `${first?.status} in ${first?.durationSeconds.toFixed(1)} s${first?.failureReason ? `: ${first.failureReason}` : ''}`],
+    ['first run', describeRun(first)],
     ['invoices', summary ? `${summary.count}, of which ${summary.open} open` : '–'],
     ['total', summary ? `${money(summary.total)} €` : '–'],
     ['largest', summary ? summary.largest : '–'],
     ...(first?.downloadedFiles ?? []).map(({ filename, size }): [string, string] => ['downloaded', `${filename} (${size} bytes)`]),
-    [
-      'second run',
-      `${second?.status}: the session still knows ${JSON.stringify((second?.outputs.remembered_output as { user?: string } | null)?.user)}`,
-    ],
+    ['second run', describeRun(second)],
+    ['the session still knows', remembered?.user ?? 'nobody'],
     ['third run', `refused with ${refused.errorCode}. ${refused.failureReason}`],
     ['picture', screenshot ?? '–'],
     ['events', String(printer.count)],
     ['time', `${(totalMs / 1_000).toFixed(1)} s`],
   ]
   process.stdout.write(`\n${formatTable(['what', 'result'], rows)}\n`)
-  if (!options.json) return
-  const durationsMs = Object.fromEntries(
-    [...results, refused].map((result, index) => [['first', 'second', 'refused'][index], Math.round(result.durationSeconds * 1_000)]),
-  )
-  const statuses = results.map(({ status }) => status)
-  process.stdout.write(
-    `${JSON.stringify({
-      status: statuses.every((status) => status === 'completed') ? 'completed' : statuses.find((status) => status !== 'completed'),
-      outputs: Object.assign({}, ...results.map(({ outputs }) => outputs)),
-      refused: { errorCode: refused.errorCode, failureReason: refused.failureReason },
-      events: printer.count,
-      durationsMs: { ...durationsMs, total: Math.round(totalMs) },
-      screenshot,
-    })}\n`,
-  )
 }
 
-async function untilEnter(): Promise<void> {
+const describeRun = (run: RunResult | undefined) =>
+  run === undefined
+    ? '–'
+    : `${run.status} in ${run.durationSeconds.toFixed(1)} s${run.failureReason === null ? '' : `: ${run.failureReason}`}`
+
+/** The results as one object: the last line of the output. */
+function printJson({ results, refused, screenshot }: Outcome, printer: ProgressPrinter, totalMs: number): void {
+  const [first, second] = results
+  const milliseconds = (run: RunResult | undefined) => Math.round((run?.durationSeconds ?? 0) * 1_000)
+  const object = {
+    status: results.find(({ status }) => status !== 'completed')?.status ?? 'completed',
+    outputs: Object.assign({}, ...results.map(({ outputs }) => outputs)),
+    refused: { errorCode: refused.errorCode, failureReason: refused.failureReason },
+    events: printer.count,
+    durationsMs: { first: milliseconds(first), second: milliseconds(second), refused: milliseconds(refused), total: Math.round(totalMs) },
+    screenshot,
+  }
+  process.stdout.write(`${JSON.stringify(object)}\n`)
+}
+
+/** Resolves at Enter, at the end of the input, and at Ctrl-C. */
+async function untilEnter(interruption: AbortController): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  await terminal.question('The live view stays open; press Enter to end. ').catch(() => '') // closed input ends it too
-  terminal.close()
+  terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+  try {
+    const question = terminal.question('The live view stays open; press Enter to end. ', { signal: interruption.signal })
+    await Promise.race([question, new Promise((resolve) => terminal.once('close', resolve))])
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error
+  } finally {
+    terminal.close()
+  }
 }
 
 try {

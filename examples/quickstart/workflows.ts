@@ -48,7 +48,7 @@ export const collectInvoices = defineWorkflow({
         {
           type: 'action',
           label: 'table_is_there',
-          steps: [{ type: 'wait_for', target: { css: '#invoices[data-page="{{ current_value }}"]' } }],
+          steps: [{ type: 'wait_for', target: { css: '#invoices[data-page="{{ current_value }}"]' } }, { type: 'screenshot' }],
         },
         {
           type: 'extraction',

@@ -23,7 +23,7 @@ export interface BlockContext {
   /** Whether a criterion's expression renders to a true text. */
   isTrue(expression: string): boolean
 
-  /** The guarded page. */
+  /** The guarded page; unlike those of `perform`, the texts of its calls are no templates. */
   readonly page: PageFacade
   /** Performs one action, whose texts are templates. */
   perform(action: Action): Promise<ActionResult>
@@ -39,6 +39,8 @@ export interface BlockContext {
   sleep(ms: number): Promise<void>
   /** Runs child blocks as a level of their own. */
   runChildren(params: RunChildrenParams): Promise<ChildrenResult>
+  /** Label of the block after this one, for a branch with this target (null: the block's own next); null ends the level. */
+  nextBlock(branchTaken: string | null): string | null
   /** Evaluates something with `current_index` set, as a loop's own condition sees it. */
   withIndex<T>(currentIndex: number, evaluate: () => T): T
   /** Unsets outputs and aliases of blocks at any depth of a level. */

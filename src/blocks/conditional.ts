@@ -51,7 +51,7 @@ export const conditional = defineBlock({
         branchDescription: branch.description ?? null,
         criteriaType: branch.criteria?.type ?? null,
         criteriaExpression: branch.criteria?.expression ?? null,
-        nextBlockLabel: branch.nextBlockLabel ?? block.nextBlockLabel ?? null,
+        nextBlockLabel: context.nextBlock(branch.nextBlockLabel),
         evaluations,
       },
       decision,

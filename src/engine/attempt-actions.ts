@@ -48,6 +48,14 @@ export function attemptActions({ state, block, entry, signal, onRecord }: Attemp
   }
 }
 
+/**
+ * The same for actions whose texts are values, no templates: a handler's come from pages, too, and a page must not be able to name a
+ * secret.
+ */
+export function literalActions(context: ActionContext): ActionContext {
+  return { ...context, texts: { ...context.texts, render: (text) => text, reveal: async (value) => value } }
+}
+
 function stageActionEvent({ journal }: RunState, record: ActionRecord): void {
   const { workflowRunId, runBlockId, blockLabel, actionId, stepIndex, type, intention, url, status } = record
   const error = record.error as { code: string; message: string } | null

@@ -12,7 +12,7 @@ import { type Action, type BlockDefinition, isTruthyText } from '../definition/i
 import { BlockFailed, type Json } from '../errors/index.js'
 import type { DownloadedFile } from '../events/index.js'
 import { sleep } from '../runtime/index.js'
-import { attemptActions } from './attempt-actions.js'
+import { attemptActions, literalActions } from './attempt-actions.js'
 import type { BlockEntry } from './block-journal.js'
 import { allBlocks } from './compiled-workflow.js'
 import { toJsonOutput } from './json-output.js'
@@ -24,6 +24,7 @@ export interface AttemptContextOptions {
   readonly block: BlockDefinition
   readonly entry: BlockEntry
   readonly signal: AbortSignal
+  readonly nextBlock: (branchTaken: string | null) => string | null
   readonly runChildren: (params: RunChildrenParams, entry: BlockEntry, signal: AbortSignal) => Promise<ChildrenResult>
 }
 
@@ -49,7 +50,8 @@ export class AttemptContext implements BlockContext {
     this.signal = signal
     this.#actions = attemptActions({ state, entry, block, signal, onRecord: () => this.#actionCount++ })
     this.#sequences = new SequenceExecutor(state.environment.router)
-    this.page = createPageFacade((action) => this.perform(action))
+    const literal = literalActions(this.#actions)
+    this.page = createPageFacade((action) => state.environment.router.execute(action, literal, this.#actionCount))
     this.downloads = { collect: (params) => this.#collectDownloads(params) }
     state.browser.downloads.begin()
   }
@@ -110,6 +112,10 @@ export class AttemptContext implements BlockContext {
     return this.#options.runChildren(params, this.#options.entry, this.signal)
   }
 
+  nextBlock(branchTaken: string | null): string | null {
+    return this.#options.nextBlock(branchTaken)
+  }
+
   withIndex<T>(currentIndex: number, evaluate: () => T): T {
     return this.#scope.withIndex(currentIndex, evaluate)
   }
@@ -120,7 +126,7 @@ export class AttemptContext implements BlockContext {
 
   progress(output: Json, done: number, total: number | null): Promise<void> {
     const { state, entry } = this.#options
-    return state.blocks.progress(entry, state.secrets.redact(output), done, total)
+    return state.blocks.progress(entry, state.secrets.redact(toJsonOutput(output, `Block "${entry.label}"`)), done, total)
   }
 
   get #scope() {

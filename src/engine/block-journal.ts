@@ -68,6 +68,8 @@ export class BlockJournal {
 
   /** Keeps what a block has produced so far, and says how far it is. */
   async progress(entry: BlockEntry, output: Json, done: number, total: number | null): Promise<void> {
+    if (!this.#open.has(entry.runBlockId)) return // it was given up on meanwhile
+    this.#open.set(entry.runBlockId, { ...entry, output })
     this.#journal.stage({ op: 'update', table: 'run_blocks', id: entry.runBlockId, set: { output } })
     this.#journal.stageEvent('block.progressed', { ...this.#identity(entry), done, total })
     await this.#journal.commit()
@@ -94,6 +96,7 @@ export class BlockJournal {
   }
 
   #close(entry: BlockEntry, result: BlockResult): BlockEntry {
+    const progressed = this.#open.get(entry.runBlockId)?.output ?? null
     this.#open.delete(entry.runBlockId)
     const finishedAt = this.#time.now()
     const failure =
@@ -104,7 +107,7 @@ export class BlockJournal {
       ...entry,
       ...failure,
       status: result.status,
-      output: result.output,
+      output: result.status === 'completed' ? result.output : (result.output ?? progressed),
       branch: result.status === 'completed' && result.branch !== undefined ? { ...result.branch } : null,
       finishedAt,
       durationMs: Math.max(0, finishedAt.getTime() - entry.startedAt.getTime()),

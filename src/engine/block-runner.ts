@@ -1,9 +1,10 @@
 import { type BlockResult, type BlockType, type ChildrenResult, failed, type RunChildrenParams, terminated } from '../blocks/index.js'
-import type { BlockDefinition } from '../definition/index.js'
-import { ActionError, BlockFailed, BlockTerminated, RunCanceledError, RunwrightError, TimeoutError } from '../errors/index.js'
+import { type BlockDefinition, isLoopBlock } from '../definition/index.js'
+import { ActionError, BlockFailed, BlockTerminated, type Json, RunCanceledError, RunwrightError, TimeoutError } from '../errors/index.js'
 import { type Clock, forkAbort, raceAbort, sleep, type Timer } from '../runtime/index.js'
 import { AttemptContext } from './attempt-context.js'
 import type { BlockEntry } from './block-journal.js'
+import { toJsonOutput } from './json-output.js'
 import type { RunState } from './run-state.js'
 
 export interface RunBlockParams {
@@ -11,13 +12,15 @@ export interface RunBlockParams {
   /** The loop that the block is a child of; null at the top level. */
   readonly parentRunBlockId: string | null
   readonly signal: AbortSignal
+  /** Where the walk goes on after the block, from the target of the branch that it took. */
+  readonly nextBlock: (branchTaken: string | null) => string | null
   readonly runChildren: (params: RunChildrenParams, entry: BlockEntry, signal: AbortSignal) => Promise<ChildrenResult>
 }
 
 /** First pause before a retry, in milliseconds; doubles with each, up to the limit. */
 const RETRY_DELAY_MS = 500
 const RETRY_DELAY_LIMIT_MS = 30_000
-/** How long an aborted block may take to stop before the run goes on without it. */
+/** How long an aborted block may take to stop before the run goes on without it; a loop has as much again, for its children. */
 const ABORT_GRACE_MS = 250
 
 /** Runs one block of a run: its attempts, their rows, its output. */
@@ -40,8 +43,8 @@ export class BlockRunner {
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted()
       const entry = await blocks.begin(block, attempt, place)
-      const result = this.#redactedResult(await this.#attempt(params, entry))
-      const isRetried = attempt <= block.maxRetries && (result.status === 'failed' || result.status === 'terminated')
+      const result = this.#storable(block, await this.#attempt(params, entry))
+      const isRetried = attempt <= block.maxRetries && !signal.aborted && (result.status === 'failed' || result.status === 'terminated')
       if (!isRetried) {
         blocks.end(entry, result)
         scope.setOutput(block.label, result.status === 'completed' ? result.output : null)
@@ -70,18 +73,21 @@ export class BlockRunner {
           )
     try {
       if (type.needsBrowser) await raceAbort(browser.open(), fork.signal)
-      const context = new AttemptContext({ state: this.#state, block, entry, signal: fork.signal, runChildren: params.runChildren })
-      const result = await settleOrAbandon(
-        type.execute(block as Parameters<BlockType['execute']>[0], context),
-        fork.signal,
-        environment.clock,
-      )
-      return fork.signal.aborted && result.status !== 'completed' ? aborted(fork.signal.reason) : result
+      const context = new AttemptContext({ ...params, state: this.#state, entry, signal: fork.signal })
+      const result = await settleOrAbandon({
+        work: type.execute(block as Parameters<BlockType['execute']>[0], context),
+        signal: fork.signal,
+        graceMs: isLoopBlock(block) ? 2 * ABORT_GRACE_MS : ABORT_GRACE_MS,
+        clock: environment.clock,
+      })
+      return fork.signal.aborted && result.status !== 'completed' ? aborted(fork.signal.reason, result.output) : result
     } catch (cause) {
       return fork.signal.aborted ? aborted(fork.signal.reason) : resultOfError(block, cause)
     } finally {
       timer?.cancel()
       fork.dispose()
+      // whatever it has left behind acts no more
+      fork.abort(new ActionError(`Block "${block.label}" has ended`, { code: 'ACTION_BLOCKED' }))
     }
   }
 
@@ -89,19 +95,31 @@ export class BlockRunner {
     return this.#state.secrets.redact(value as never) as T
   }
 
-  #redactedResult(result: BlockResult): BlockResult {
-    const output = this.#redacted(result.output)
-    if (result.status === 'completed') return { ...result, output }
-    return { ...result, output, failureReason: this.#redacted(result.failureReason) }
+  /** The result as it may be written: its output is JSON, without secrets. */
+  #storable(block: BlockDefinition, result: BlockResult): BlockResult {
+    try {
+      const output = this.#redacted(toJsonOutput(result.output, `Block "${block.label}"`))
+      if (result.status === 'completed') return { ...result, output }
+      return { ...result, output, failureReason: this.#redacted(result.failureReason) }
+    } catch (cause) {
+      return resultOfError(block, cause)
+    }
   }
 }
 
+interface BlockWork {
+  readonly work: Promise<BlockResult>
+  readonly signal: AbortSignal
+  readonly graceMs: number
+  readonly clock: Clock
+}
+
 /** Waits for the block; once it is aborted, only as long as the grace allows. */
-async function settleOrAbandon(work: Promise<BlockResult>, signal: AbortSignal, clock: Clock): Promise<BlockResult> {
+async function settleOrAbandon({ work, signal, graceMs, clock }: BlockWork): Promise<BlockResult> {
   const patience = forkAbort()
   let timer: Timer | null = null
   const onAbort = () => {
-    timer = clock.setTimer(() => patience.abort(signal.reason), ABORT_GRACE_MS)
+    timer = clock.setTimer(() => patience.abort(signal.reason), graceMs)
   }
   if (signal.aborted) onAbort()
   else signal.addEventListener('abort', onAbort, { once: true })
@@ -114,11 +132,11 @@ async function settleOrAbandon(work: Promise<BlockResult>, signal: AbortSignal, 
 }
 
 /** The result of a block whose signal aborted. */
-function aborted(reason: unknown): BlockResult {
+function aborted(reason: unknown, output: Json = null): BlockResult {
   const message = reason instanceof Error ? reason.message : String(reason)
   const errorCode = reason instanceof RunwrightError ? reason.code : null
   const status = reason instanceof TimeoutError ? 'timed_out' : reason instanceof RunCanceledError ? 'canceled' : 'failed'
-  return { status, failureReason: message, errorCode, output: null, cause: reason }
+  return { status, failureReason: message, errorCode, output, cause: reason }
 }
 
 /** The result of a block that threw. */

@@ -1,5 +1,5 @@
 import type { Json } from '../errors/index.js'
-import type { DownloadedFile, RunResult } from '../events/index.js'
+import { type DownloadedFile, downloadedFileSchema, type RunResult } from '../events/index.js'
 import type { RunBlockRow } from '../storage/index.js'
 
 /** What a run's result says of its blocks. */
@@ -19,8 +19,10 @@ export function summarizeBlocks(blocks: readonly EndedBlock[]): BlockSummary {
       const extracted = field(output, 'extractedInformation')
       return extracted === undefined || extracted === null ? [] : [extracted]
     }),
-    downloadedFiles: blocks.flatMap(({ output }) => list(field(output, 'downloadedFiles')) as DownloadedFile[]),
-    screenshotArtifactIds: blocks.flatMap(({ output }) => list(field(output, 'screenshotArtifactIds')) as string[]),
+    downloadedFiles: blocks.flatMap(({ output }) => list(field(output, 'downloadedFiles')).filter(isDownloadedFile)),
+    screenshotArtifactIds: blocks.flatMap(({ output }) =>
+      list(field(output, 'screenshotArtifactIds')).filter((id) => typeof id === 'string'),
+    ),
   }
 }
 
@@ -29,3 +31,5 @@ const field = (value: Json, key: string): Json | undefined =>
     ? (value as { [key: string]: Json })[key]
     : undefined
 const list = (value: Json | undefined): readonly unknown[] => (Array.isArray(value) ? value : [])
+/** Blocks of the host may put anything into their outputs. */
+const isDownloadedFile = (value: unknown): value is DownloadedFile => downloadedFileSchema.safeParse(value).success

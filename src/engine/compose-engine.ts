@@ -28,7 +28,7 @@ export function composeEngine(settings: EngineSettings) {
   const hostId = settings.hostId ?? ids.next('host')
   const leases = new RunLeases({ storage, clock, logger, events, emit, hostId, ttlMs: settings.leaseTtlMs })
   const dispatcher = settings.dispatcher ?? new InProcessDispatcher({ concurrency: settings.concurrency })
-  const canceller = new RunCanceller({ storage, events, emit, leases })
+  const canceller = new RunCanceller({ storage, workflows, events, emit, leases })
   const artifacts = new Artifacts({ storage, store: settings.artifacts, ids })
   const environment: RunEnvironment = {
     storage,

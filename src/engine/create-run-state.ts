@@ -19,8 +19,8 @@ export interface CreateRunStateParams {
   readonly workflow: CompiledWorkflow
   readonly signal: AbortSignal
   readonly random?: Random
-  /** The journal could not write. */
-  readonly onLost: (error: unknown) => void
+  /** A commit was refused or failed: the execution cannot go on. */
+  readonly onCommitFailed: (error: unknown) => void
   /** The browser is gone. */
   readonly onBrowserLost: (reason: unknown) => void
 }
@@ -32,7 +32,9 @@ export function createRunState(params: CreateRunStateParams): RunState {
   const time = new StorageTime(clock, run.modifiedAt)
   const stream = runStream(run.workflowRunId)
   const emit = (event: AnyEvent) => (event.stream === stream ? environment.emit(event) : undefined)
-  const journal = new RunJournal({ storage, clock, events, run, emit, onLost: params.onLost })
+  const onDeferred = (error: unknown) =>
+    environment.logger.warn('actions could not be recorded yet', { workflowRunId: run.workflowRunId, error })
+  const journal = new RunJournal({ storage, clock, events, run, emit, onFailed: params.onCommitFailed, onDeferred })
   const blocks = new BlockJournal({ journal, run, ids, time })
   const secrets = createSecrets({
     parameters: workflow.definition.parameters,

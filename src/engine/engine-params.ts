@@ -71,3 +71,30 @@ export interface RunRef {
   readonly organizationId?: string | undefined
   readonly workflowRunId: string
 }
+
+/** Which version of which workflow. */
+export interface WorkflowRef {
+  readonly organizationId?: string | undefined
+  readonly workflowPermanentId: string
+  /** The newest when left out. */
+  readonly version?: number | undefined
+}
+
+/** Which run, and from where on. */
+export interface RunEventsParams extends RunRef {
+  /** Only events with a greater `seq`. @default 0 */
+  readonly after?: number
+  /** Ends the iteration: it throws the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/** Which run to cancel, and who asks. */
+export interface CancelRunParams extends RunRef {
+  readonly by?: string | undefined
+}
+
+/** Which artifact to read. */
+export interface ArtifactRef {
+  readonly organizationId?: string | undefined
+  readonly artifactId: string
+}

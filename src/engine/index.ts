@@ -2,13 +2,22 @@ export { type CloseOnSignalsOptions, closeOnSignals } from './close-on-signals.j
 export { type CredentialProvider, EnvCredentialProvider, MemoryCredentialProvider } from './credentials.js'
 export { type DispatchHandler, InProcessDispatcher, type RunDispatcher } from './dispatcher.js'
 export type { WorkflowEngineOptions } from './engine-options.js'
-export type { CreateWorkflowParams, RunRef, StartRunParams } from './engine-params.js'
+export type {
+  ArtifactRef,
+  CancelRunParams,
+  CreateWorkflowParams,
+  RunEventsParams,
+  RunRef,
+  StartRunParams,
+  WorkflowRef,
+} from './engine-params.js'
 export type { OrganizationEngine } from './organization-engine.js'
 export type { RunSessions } from './run-browser.js'
 export type { CodeHandler, HandlerParams } from './run-environment.js'
 export type { StopOptions } from './run-executor.js'
+export type { StoredArtifact } from './run-files.js'
 export type { RunHandle, WaitOptions } from './run-handle.js'
 export type { Run } from './run-reader.js'
 export { canTransition, type FinalRunStatus, isFinalStatus, RUN_TRANSITIONS } from './run-status.js'
-export { WorkflowEngine, type WorkflowRef } from './workflow-engine.js'
+export { WorkflowEngine } from './workflow-engine.js'
 export type { Workflow } from './workflows.js'

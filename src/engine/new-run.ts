@@ -5,7 +5,7 @@ import type { CompiledWorkflow } from './compiled-workflow.js'
 import type { StartRunRequest } from './engine-params.js'
 import { finalRow } from './run-finalizer.js'
 import { outcomes } from './run-outcome.js'
-import { buildRunResult } from './run-result.js'
+import { buildRunResult, secretKeysOf } from './run-result.js'
 
 export interface NewRunParams {
   readonly workflowRunId: string
@@ -31,7 +31,7 @@ export function refusedRun(
     outcome: outcomes.setupFailed(error.message, error.code),
     summary: { errors: [], extractedInformation: [], downloadedFiles: [], screenshotArtifactIds: [] },
     outputs: {},
-    secretKeys: [],
+    secretKeys: secretKeysOf(params.workflow.definition),
     finishedAt: now,
     actionCount: 0,
     browserSessionId: run.browserSessionId,

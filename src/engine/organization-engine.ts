@@ -1,26 +1,47 @@
 import type { AnyEvent, RunResult } from '../events/index.js'
-import type { CreateWorkflowParams, RunRef, StartRunParams } from './engine-params.js'
+import type {
+  ArtifactRef,
+  CancelRunParams,
+  CreateWorkflowParams,
+  RunEventsParams,
+  RunRef,
+  StartRunParams,
+  WorkflowRef,
+} from './engine-params.js'
+import type { StoredArtifact } from './run-files.js'
 import type { RunHandle, WaitOptions } from './run-handle.js'
 import type { Run } from './run-reader.js'
-import type { WorkflowEngine, WorkflowRef } from './workflow-engine.js'
+import type { Workflow } from './workflows.js'
+
+/** The calls of an engine that name an organisation. */
+export interface EngineCalls {
+  createWorkflow(params: CreateWorkflowParams): Promise<Workflow>
+  getWorkflow(ref: WorkflowRef): Promise<Workflow>
+  startRun(params: StartRunParams): Promise<RunHandle>
+  getRun(ref: RunRef): Promise<Run>
+  waitForRun(params: RunRef & WaitOptions): Promise<RunResult>
+  events(params: RunEventsParams): AsyncGenerator<AnyEvent, void, undefined>
+  cancel(params: CancelRunParams): Promise<Run>
+  readArtifact(ref: ArtifactRef): Promise<StoredArtifact>
+}
 
 type Bound<P> = Omit<P, 'organizationId'>
 
 /** The calls of an engine, bound to one organisation. */
 export class OrganizationEngine {
   readonly organizationId: string
-  readonly #engine: WorkflowEngine
+  readonly #engine: EngineCalls
 
-  constructor(engine: WorkflowEngine, organizationId: string) {
+  constructor(engine: EngineCalls, organizationId: string) {
     this.#engine = engine
     this.organizationId = organizationId
   }
 
-  createWorkflow(params: Bound<CreateWorkflowParams>): ReturnType<WorkflowEngine['createWorkflow']> {
+  createWorkflow(params: Bound<CreateWorkflowParams>): Promise<Workflow> {
     return this.#engine.createWorkflow(this.#bind(params))
   }
 
-  getWorkflow(ref: Bound<WorkflowRef>): ReturnType<WorkflowEngine['getWorkflow']> {
+  getWorkflow(ref: Bound<WorkflowRef>): Promise<Workflow> {
     return this.#engine.getWorkflow(this.#bind(ref))
   }
 
@@ -32,20 +53,20 @@ export class OrganizationEngine {
     return this.#engine.getRun(this.#bind(ref))
   }
 
-  waitForRun(params: Bound<RunRef> & WaitOptions): Promise<RunResult> {
+  waitForRun(params: Bound<RunRef & WaitOptions>): Promise<RunResult> {
     return this.#engine.waitForRun(this.#bind(params))
   }
 
-  events(params: Bound<RunRef> & { readonly after?: number; readonly signal?: AbortSignal }): AsyncGenerator<AnyEvent, void, undefined> {
+  events(params: Bound<RunEventsParams>): AsyncGenerator<AnyEvent, void, undefined> {
     return this.#engine.events(this.#bind(params))
   }
 
-  cancel(params: Bound<RunRef> & { readonly by?: string | undefined }): Promise<Run> {
+  cancel(params: Bound<CancelRunParams>): Promise<Run> {
     return this.#engine.cancel(this.#bind(params))
   }
 
-  readArtifact(params: { readonly artifactId: string }): ReturnType<WorkflowEngine['readArtifact']> {
-    return this.#engine.readArtifact(this.#bind(params))
+  readArtifact(ref: Bound<ArtifactRef>): Promise<StoredArtifact> {
+    return this.#engine.readArtifact(this.#bind(ref))
   }
 
   #bind<P extends object>(params: P): P & { organizationId: string } {

@@ -1,5 +1,5 @@
-import { BlockFailed, type SessionCrashedError } from '../errors/index.js'
-import type { Clock } from '../runtime/index.js'
+import { BlockFailed, NotRunningError } from '../errors/index.js'
+import { type AbortFork, type Clock, forkAbort } from '../runtime/index.js'
 import type { BrowserHandle, SessionLease, SessionPool } from '../sessions/index.js'
 import type { RunRow } from '../storage/index.js'
 import { DownloadCollector } from './download-collector.js'
@@ -23,6 +23,8 @@ export interface RunBrowserOptions {
 export class RunBrowser {
   readonly downloads: DownloadCollector
   readonly #options: RunBrowserOptions
+  /** Aborts with the execution, or when it no longer waits for a browser. */
+  readonly #waiting: AbortFork
   #lease: Promise<SessionLease> | null = null
   #held: SessionLease | null = null
   #unwatch: (() => void) | null = null
@@ -30,6 +32,7 @@ export class RunBrowser {
   constructor(options: RunBrowserOptions) {
     this.#options = options
     this.downloads = new DownloadCollector(options.clock)
+    this.#waiting = forkAbort(options.signal)
   }
 
   /** The lease, once there is one. */
@@ -51,23 +54,40 @@ export class RunBrowser {
     return (await this.#lease).browser
   }
 
-  /** Closes a private session, when there is one; its row is final then. */
+  /** Ends the wait for a browser that is still on its way, then closes a private session, when there is one; its row is final then. */
   async closePrivate(): Promise<void> {
-    const lease = this.#held
-    if (lease === null || !this.isPrivate) return
-    this.#unwatch?.()
-    const { organizationId } = this.#options.run
-    await this.#options.sessions?.close({ organizationId, browserSessionId: lease.browserSessionId, reason: 'released', lease })
+    await this.#settle()
+    if (this.#held !== null && this.isPrivate) await this.#giveBack(this.#held)
+  }
+
+  /** Gives the session back without the commit that ends the run: the run is somebody else's by now, or cannot be written. */
+  async giveUp(): Promise<void> {
+    await this.#settle()
+    if (this.#held !== null) await this.#giveBack(this.#held)
   }
 
   /** Stops listening; the lease is settled by whoever ends the run. */
   detach(): void {
     this.#unwatch?.()
     this.#unwatch = null
+    this.#waiting.dispose()
+  }
+
+  async #settle(): Promise<void> {
+    this.#waiting.abort(new NotRunningError('The run', 'ending'))
+    await this.#lease?.catch(() => {}) // whoever asked for the browser hears of it
+  }
+
+  async #giveBack(lease: SessionLease): Promise<void> {
+    if (!this.isPrivate) return lease.release()
+    this.#unwatch?.()
+    const { organizationId } = this.#options.run
+    await this.#options.sessions?.close({ organizationId, browserSessionId: lease.browserSessionId, reason: 'released', lease })
   }
 
   async #begin(): Promise<SessionLease> {
-    const { sessions, run, signal, onLost } = this.#options
+    const { sessions, run, onLost } = this.#options
+    const { signal } = this.#waiting
     if (sessions === undefined) {
       throw new BlockFailed('The run needs a browser, and the engine has no SessionPool: pass `sessions`', {
         code: 'SESSIONS_NOT_CONFIGURED',
@@ -78,11 +98,15 @@ export class RunBrowser {
       run.browserSessionId !== null && !run.ownsSession
         ? await sessions.occupy({ organizationId: run.organizationId, browserSessionId: run.browserSessionId, ...runnable, signal })
         : await sessions.createOccupied({ organizationId: run.organizationId, private: true, runnable, signal })
+    if (signal.aborted) {
+      await this.#giveBack(lease)
+      throw signal.reason
+    }
     this.#held = lease
     if (this.isPrivate) this.#options.onPrivateSession(lease.browserSessionId)
     this.#unwatch = this.downloads.watch(lease.browser)
     if (lease.signal.aborted) onLost(lease.signal.reason)
-    else lease.signal.addEventListener('abort', () => onLost(lease.signal.reason as SessionCrashedError), { once: true })
+    else lease.signal.addEventListener('abort', () => onLost(lease.signal.reason), { once: true })
     return lease
   }
 }

@@ -6,11 +6,13 @@ import type { EventFactory } from './event-factory.js'
 import { finalRow } from './run-finalizer.js'
 import type { RunLeases } from './run-leases.js'
 import { outcomes } from './run-outcome.js'
-import { buildRunResult } from './run-result.js'
+import { buildRunResult, secretKeysOf } from './run-result.js'
 import { isFinalStatus } from './run-status.js'
+import type { Workflows } from './workflows.js'
 
 export interface RunCancellerOptions {
   readonly storage: Storage
+  readonly workflows: Workflows
   readonly events: EventFactory
   readonly emit: (event: AnyEvent) => void
   readonly leases: RunLeases
@@ -57,7 +59,8 @@ export class RunCanceller {
 
   /** Ends a run that nobody executes. */
   async #end(run: RunRow, by: string): Promise<RunRow | null> {
-    const { storage, events, emit } = this.#options
+    const { storage, workflows, events, emit } = this.#options
+    const { definition } = await workflows.loadPinned(run.workflowId)
     const finishedAt = await storage.now()
     const blocks = await storage.find({
       table: 'run_blocks',
@@ -70,7 +73,7 @@ export class RunCanceller {
       outcome: outcomes.canceled(by),
       summary: summarizeBlocks(blocks),
       outputs: run.outputs ?? {},
-      secretKeys: [],
+      secretKeys: secretKeysOf(definition),
       finishedAt,
       actionCount: run.actionCount,
       browserSessionId: run.browserSessionId,

@@ -15,7 +15,7 @@ export interface HandlerParams {
   readonly parameters: Readonly<Record<string, Json>>
   /** Outputs of earlier blocks, by label. */
   readonly outputs: Readonly<Record<string, Json>>
-  /** The guarded page; the browser starts at its first call. */
+  /** The guarded page; the browser starts at its first call. Texts that it is given are typed as they are: they are no templates. */
   readonly page: PageFacade
   readonly signal: AbortSignal
 }

@@ -1,12 +1,12 @@
 import type { ChildrenResult } from '../blocks/index.js'
 import type { BlockDefinition } from '../definition/index.js'
 import { RunCanceledError, RunLeaseLostError, RunwrightError, StorageError, TimeoutError } from '../errors/index.js'
-import { type AbortFork, forkAbort } from '../runtime/index.js'
+import { type AbortFork, forkAbort, raceAbort } from '../runtime/index.js'
 import type { RunRow } from '../storage/index.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
 import { createRunState } from './create-run-state.js'
 import type { RunEnvironment } from './run-environment.js'
-import { finishRun } from './run-finalizer.js'
+import { abandonRun, finishRun } from './run-finalizer.js'
 import { afterFinally, outcomeOfBlock, outcomes, type RunOutcome, toPending } from './run-outcome.js'
 import { fetchAllSecrets } from './run-secrets.js'
 import type { RunState } from './run-state.js'
@@ -21,20 +21,25 @@ export class RunExecution {
   readonly run: RunRow
   readonly #environment: RunEnvironment
   readonly #state: RunState
-  /** Ends everything, the finally block included: cancel, lost lease. */
+  readonly #limitMinutes: number
+  /** Ends everything, the finally block included: cancel, lost lease, failed storage. */
   readonly #control: AbortFork = forkAbort()
   /** Ends the walk only: elapsed limit, lost browser. */
   readonly #walk: AbortFork
+  /** What a lost browser ends: the walk, then the finally block. */
+  #stage: AbortFork
 
   constructor(params: { readonly environment: RunEnvironment; readonly run: RunRow; readonly workflow: CompiledWorkflow }) {
     this.run = params.run
     this.#environment = params.environment
+    this.#limitMinutes = params.workflow.row.maxElapsedTimeMinutes ?? DEFAULT_MAX_ELAPSED_MINUTES
     this.#walk = forkAbort(this.#control.signal)
+    this.#stage = this.#walk
     this.#state = createRunState({
       ...params,
       signal: this.#control.signal,
-      onLost: (error) => this.#onCommitFailed(error),
-      onBrowserLost: (reason) => this.#walk.abort(reason),
+      onCommitFailed: (error) => this.#control.abort(error),
+      onBrowserLost: (reason) => this.#stage.abort(reason),
     })
   }
 
@@ -46,16 +51,17 @@ export class RunExecution {
   /** Stops driving: the run is somebody else's by now, nothing more is written. */
   abandon(reason: string): void {
     this.#control.abort(new RunLeaseLostError(this.run.workflowRunId, reason))
+    this.#state.journal.close()
   }
 
   /** Executes the run to its terminal commit. Never rejects: what cannot be written is left to whoever takes the lease over. */
   async execute(): Promise<void> {
-    const { logger } = this.#environment
     try {
-      await finishRun(this.#state, await this.#produceOutcome())
+      await finishRun(this.#state, this.#redacted(await this.#produceOutcome()))
     } catch (error) {
-      logger.warn('run abandoned', { workflowRunId: this.run.workflowRunId, error })
-      this.abandon(error instanceof Error ? error.message : String(error))
+      this.#environment.logger.warn('run abandoned', { workflowRunId: this.run.workflowRunId, error })
+      this.abandon(messageOf(error))
+      await abandonRun(this.#state)
     } finally {
       this.#walk.dispose()
       this.#state.browser.detach()
@@ -65,47 +71,49 @@ export class RunExecution {
 
   async #produceOutcome(): Promise<RunOutcome> {
     try {
-      const setupFailure = await this.#setUp()
-      if (setupFailure !== null) return setupFailure
-      return await this.#runFinally(await this.#walkBlocks())
+      const limitMs = this.#limitMinutes * 60_000
+      const onTimeout = () => this.#walk.abort(new TimeoutError('The run', limitMs, { code: 'RUN_TIMED_OUT' }))
+      const timer = this.#environment.clock.setTimer(onTimeout, limitMs)
+      let outcome: RunOutcome
+      try {
+        const setupFailure = await this.#setUp()
+        if (setupFailure !== null) return setupFailure
+        outcome = await this.#walkBlocks()
+      } finally {
+        timer.cancel()
+      }
+      return await this.#runFinally(outcome)
     } catch (error) {
-      if (this.#control.signal.aborted) return outcomeOfAbort(this.#control.signal.reason)
-      return outcomeOfError(error)
+      return this.#outcomeOfAbort(this.#control.signal.aborted ? this.#control.signal.reason : error)
     }
   }
 
   /** Secrets and the named session; what fails here has no finally block. */
   async #setUp(): Promise<RunOutcome | null> {
     const { workflow, secrets, browser } = this.#state
+    const { signal } = this.#walk
     try {
-      await fetchAllSecrets(secrets, workflow.definition.parameters)
-      if (!browser.isPrivate) await browser.open()
+      await raceAbort(fetchAllSecrets(secrets, workflow.definition.parameters), signal)
+      if (!browser.isPrivate) await raceAbort(browser.open(), signal)
       return null
     } catch (error) {
-      if (this.#control.signal.aborted) return outcomeOfAbort(this.#control.signal.reason)
+      if (signal.aborted) return this.#outcomeOfAbort(signal.reason)
       return outcomes.setupFailed(messageOf(error), error instanceof RunwrightError ? error.code : 'SETUP_FAILED')
     }
   }
 
   async #walkBlocks(): Promise<RunOutcome> {
-    const { workflow, run, environment } = this.#state
-    const limitMinutes = workflow.row.maxElapsedTimeMinutes ?? DEFAULT_MAX_ELAPSED_MINUTES
-    const onTimeout = () => this.#walk.abort(new TimeoutError('The run', limitMinutes * 60_000, { code: 'RUN_TIMED_OUT' }))
-    const timer = environment.clock.setTimer(onTimeout, limitMinutes * 60_000)
+    const { workflow, run } = this.#state
+    const { signal } = this.#walk
     try {
       const walker = new Walker(this.#state)
-      const { signal } = this.#walk
       const result =
         run.blockLabels === null
           ? await walker.walk(workflow.level, signal)
           : await walker.runList(this.#whitelist(run.blockLabels), signal)
-      return outcomeOfLevel(result, signal, limitMinutes)
+      return signal.aborted ? this.#outcomeOfAbort(signal.reason) : outcomeOfLevel(result)
     } catch (error) {
-      if (this.#walk.signal.aborted) return outcomeOfAbort(this.#walk.signal.reason, limitMinutes)
-      if (error instanceof RunCanceledError || error instanceof RunLeaseLostError || error instanceof StorageError) throw error
-      return outcomeOfError(error)
-    } finally {
-      timer.cancel()
+      return this.#outcomeOfAbort(signal.aborted ? signal.reason : error)
     }
   }
 
@@ -117,43 +125,40 @@ export class RunExecution {
   /** Runs the finally block, for every outcome but canceled. */
   async #runFinally(pending: RunOutcome): Promise<RunOutcome> {
     const { workflow, journal, environment } = this.#state
-    if (workflow.finallyBlock === null || pending.kind === 'canceled') return pending
-    await journal.commit({ pendingOutcome: toPending(pending) })
+    const { finallyBlock } = workflow
+    if (finallyBlock === null || pending.kind === 'canceled') return pending
+    journal.stageRun({ pendingOutcome: toPending(this.#redacted(pending)) })
     const fork = forkAbort(this.#control.signal)
-    const seconds = workflow.row.finallyTimeoutSeconds ?? DEFAULT_FINALLY_TIMEOUT_SECONDS
-    const onTimeout = () => fork.abort(new TimeoutError('The finally block', seconds * 1_000, { code: 'FINALLY_TIMED_OUT' }))
-    const timer = environment.clock.setTimer(onTimeout, seconds * 1_000)
+    this.#stage = fork
+    const limitMs = (workflow.row.finallyTimeoutSeconds ?? DEFAULT_FINALLY_TIMEOUT_SECONDS) * 1_000
+    const onTimeout = () => fork.abort(new TimeoutError('The finally block', limitMs, { code: 'FINALLY_TIMED_OUT' }))
+    const timer = environment.clock.setTimer(onTimeout, limitMs)
     try {
-      const result = await new Walker(this.#state).runList([workflow.finallyBlock], fork.signal)
-      if (this.#control.signal.aborted) return outcomeOfAbort(this.#control.signal.reason)
-      return afterFinally(
-        pending,
-        result.stoppedBy === null ? outcomes.completed() : outcomeOfBlock(result.stoppedBy.block.label, result.stoppedBy.result),
-      )
+      const result = await new Walker(this.#state).runList([finallyBlock], fork.signal)
+      this.#control.signal.throwIfAborted()
+      return afterFinally(pending, outcomeOfLevel(result))
+    } catch (error) {
+      if (this.#control.signal.aborted || !fork.signal.aborted) throw error
+      return finallyBlock.continueOnFailure ? pending : afterFinally(pending, outcomeOfError(fork.signal.reason))
     } finally {
       timer.cancel()
       fork.dispose()
     }
   }
 
-  /** A commit in the background was refused or failed. */
-  #onCommitFailed(error: unknown): void {
-    if (error instanceof RunCanceledError || error instanceof RunLeaseLostError) this.#control.abort(error)
-    else this.#environment.logger.warn('actions could not be recorded yet', { workflowRunId: this.run.workflowRunId, error })
+  /** The outcome of an execution whose signal aborted; a lost lease or storage has none and is thrown. */
+  #outcomeOfAbort(reason: unknown): RunOutcome {
+    const isLimit = reason instanceof TimeoutError && reason.code === 'RUN_TIMED_OUT'
+    return isLimit ? outcomes.timedOut(this.#limitMinutes) : outcomeOfError(reason)
+  }
+
+  #redacted(outcome: RunOutcome): RunOutcome {
+    return outcome.reason === null ? outcome : { ...outcome, reason: String(this.#state.secrets.redact(outcome.reason)) }
   }
 }
 
-function outcomeOfLevel({ stoppedBy }: ChildrenResult, signal: AbortSignal, limitMinutes: number): RunOutcome {
-  if (signal.aborted) return outcomeOfAbort(signal.reason, limitMinutes)
+function outcomeOfLevel({ stoppedBy }: ChildrenResult): RunOutcome {
   return stoppedBy === null ? outcomes.completed() : outcomeOfBlock(stoppedBy.block.label, stoppedBy.result)
-}
-
-/** The outcome of an execution whose signal aborted; a lost lease has none and is thrown. */
-function outcomeOfAbort(reason: unknown, limitMinutes = DEFAULT_MAX_ELAPSED_MINUTES): RunOutcome {
-  if (reason instanceof RunLeaseLostError) throw reason
-  if (reason instanceof RunCanceledError) return outcomes.canceled(String(reason.details.by))
-  if (reason instanceof TimeoutError && reason.code === 'RUN_TIMED_OUT') return outcomes.timedOut(limitMinutes)
-  return outcomeOfError(reason)
 }
 
 function outcomeOfError(error: unknown): RunOutcome {

@@ -31,8 +31,8 @@ const PICK_UP_LIMIT = 10_000
 /** Executes what the dispatcher hands over: claim, execution, end. */
 export class RunExecutor {
   readonly #options: RunExecutorOptions
-  /** Set while the engine stops and may not wait for runs: what begins nevertheless is canceled. */
-  #isCanceling = false
+  /** Aborts when running runs are no longer waited for: what begins nevertheless is canceled. */
+  #patience = new AbortController()
 
   constructor(options: RunExecutorOptions) {
     this.#options = options
@@ -41,7 +41,7 @@ export class RunExecutor {
   /** Begins to execute; runs that were queued before are picked up. */
   async start(): Promise<void> {
     const { dispatcher, environment } = this.#options
-    this.#isCanceling = false
+    this.#patience = new AbortController()
     await dispatcher.start((workflowRunId) => this.#execute(workflowRunId))
     const queued = await environment.storage.find({
       table: 'runs',
@@ -59,9 +59,14 @@ export class RunExecutor {
   async stop({ graceful = true, timeoutMs = DEFAULT_STOP_TIMEOUT_MS }: StopOptions = {}): Promise<void> {
     const { dispatcher, leases, environment } = this.#options
     const idle = dispatcher.stop({ timeoutMs })
-    if (graceful) await settledWithin(idle, timeoutMs, environment.clock)
-    this.#isCanceling = true
+    if (graceful) await settledWithin(idle, { timeoutMs, clock: environment.clock, signal: this.#patience.signal })
+    this.hurry()
     await Promise.all([idle, ...leases.all().map(({ run }) => this.#cancel(run))])
+  }
+
+  /** Ends the patience of a `stop()` in flight, or of the next one. */
+  hurry(): void {
+    this.#patience.abort()
   }
 
   async #cancel(run: RunRow): Promise<void> {
@@ -83,7 +88,7 @@ export class RunExecutor {
       const { run, claimedAtMs } = claimed
       execution = new RunExecution({ environment, run, workflow: await workflows.loadPinned(run.workflowId) })
       leases.hold(execution, claimedAtMs)
-      if (this.#isCanceling) await this.#cancel(run)
+      if (this.#patience.signal.aborted) await this.#cancel(run)
       await execution.execute()
     } catch (error) {
       environment.logger.error('a run could not be executed', { workflowRunId, error })
@@ -93,16 +98,17 @@ export class RunExecutor {
   }
 }
 
-/** Resolves when the work has settled, or the time is over. */
-function settledWithin(work: Promise<unknown>, timeoutMs: number, clock: Clock): Promise<void> {
+/** Resolves when the work has settled, the time is over, or the signal aborts. */
+function settledWithin(work: Promise<unknown>, until: { timeoutMs: number; clock: Clock; signal: AbortSignal }): Promise<void> {
   return new Promise((resolve) => {
-    const timer = clock.setTimer(resolve, timeoutMs, { keepAlive: true })
-    void work
-      .catch(() => {})
-      .finally(() => {
-        // whoever awaits the work hears of its failure
-        timer.cancel()
-        resolve()
-      })
+    const end = () => {
+      timer.cancel()
+      until.signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = until.clock.setTimer(end, until.timeoutMs, { keepAlive: true })
+    until.signal.addEventListener('abort', end)
+    work.then(end, end) // whoever awaits the work hears of its failure
+    if (until.signal.aborted) end()
   })
 }

@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { DownloadedFile } from '../events/index.js'
-import type { ArtifactBody, ArtifactType } from '../storage/index.js'
+import type { ArtifactBody, ArtifactRow, ArtifactType } from '../storage/index.js'
 import type { BlockEntry } from './block-journal.js'
 import type { RunState } from './run-state.js'
 
@@ -17,6 +18,12 @@ const MIME_TYPES: Readonly<Record<string, string>> = {
   '.xlsx': 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
   '.xml': 'application/xml',
   '.zip': 'application/zip',
+}
+
+/** A stored file with its bytes; the stream has to be read or destroyed. */
+export interface StoredArtifact {
+  readonly artifact: ArtifactRow
+  readonly body: Readable
 }
 
 export interface SaveRunFileParams {

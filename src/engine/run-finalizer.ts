@@ -4,10 +4,10 @@ import { withDeadline } from '../runtime/index.js'
 import { type Changes, type CommitResult, type RunRow, storageNow, type Write } from '../storage/index.js'
 import { summarizeBlocks } from './block-summary.js'
 import { outcomes, type RunOutcome } from './run-outcome.js'
-import { buildRunResult } from './run-result.js'
+import { buildRunResult, secretKeysOf } from './run-result.js'
 import type { RunState } from './run-state.js'
 
-/** How long the run's own browser may take to close, in milliseconds. */
+/** How long the run's browser may take to close, or to be given back, in milliseconds. */
 const CLOSE_BROWSER_TIMEOUT_MS = 15_000
 
 /**
@@ -17,7 +17,7 @@ const CLOSE_BROWSER_TIMEOUT_MS = 15_000
  * @throws {StorageError} when the storage failed
  */
 export async function finishRun(state: RunState, outcome: RunOutcome): Promise<void> {
-  await closeOwnBrowser(state)
+  await boundedly(state, 'closed', () => state.browser.closePrivate())
   closeOpenBlocks(state, outcome)
   const lease = state.browser.isPrivate ? null : state.browser.lease
   let releases = lease?.releaseWrites() ?? []
@@ -62,18 +62,20 @@ async function afterRefusal(state: RunState, outcome: RunOutcome, refusal: Extra
   throw new RunLeaseLostError(run.workflowRunId, reason)
 }
 
-/** The run's own browser is closed before its end is written: whoever sees the end finds nothing running. */
-async function closeOwnBrowser(state: RunState): Promise<void> {
-  const { clock, logger } = state.environment
+/** Leaves a run that this execution may not end: nothing is written of it, and its session is given back. Never rejects. */
+export async function abandonRun(state: RunState): Promise<void> {
+  state.journal.close()
+  await boundedly(state, 'given back', () => state.browser.giveUp())
+}
+
+async function boundedly({ environment, run }: RunState, what: string, work: () => Promise<void>): Promise<void> {
+  const { clock, logger } = environment
+  const timeoutMs = CLOSE_BROWSER_TIMEOUT_MS
+  const onTimeout = () => new TimeoutError('The browser', timeoutMs)
   try {
-    await withDeadline({
-      run: () => state.browser.closePrivate(),
-      timeoutMs: CLOSE_BROWSER_TIMEOUT_MS,
-      onTimeout: () => new TimeoutError('Closing the browser', CLOSE_BROWSER_TIMEOUT_MS),
-      clock,
-    })
+    await withDeadline({ run: work, timeoutMs, onTimeout, clock })
   } catch (error) {
-    logger.warn('the browser of a run could not be closed', { workflowRunId: state.run.workflowRunId, error })
+    logger.warn(`the browser of a run could not be ${what}`, { workflowRunId: run.workflowRunId, error })
   }
 }
 
@@ -83,13 +85,13 @@ function closeOpenBlocks({ blocks }: RunState, outcome: RunOutcome): void {
 }
 
 function resultOf(state: RunState, outcome: RunOutcome): RunResult {
-  const { run, workflow, time, scope, secrets, blocks, browser } = state
+  const { run, workflow, time, scope, blocks, browser } = state
   return buildRunResult({
     run,
-    outcome: { ...outcome, reason: outcome.reason === null ? null : String(secrets.redact(outcome.reason)) },
+    outcome,
     summary: summarizeBlocks(blocks.ended),
     outputs: scope.outputs(),
-    secretKeys: workflow.definition.parameters.flatMap(({ kind, key }) => (kind === 'secret' ? [key] : [])),
+    secretKeys: secretKeysOf(workflow.definition),
     finishedAt: time.now(),
     actionCount: state.actionCount,
     browserSessionId: browser.lease?.browserSessionId ?? run.browserSessionId,

@@ -12,7 +12,6 @@ import {
   type Where,
   type Write,
 } from '../storage/index.js'
-
 import type { EventFactory } from './event-factory.js'
 import { WriteBatch } from './write-batch.js'
 
@@ -24,8 +23,10 @@ export interface RunJournalOptions {
   readonly run: RunRow
   /** Tells this process's listeners, after a commit. */
   readonly emit: (event: AnyEvent) => void
-  /** Called when a commit in the background is refused or fails. */
-  readonly onLost: (error: unknown) => void
+  /** Called when a commit is refused or fails: nothing more can be written. */
+  readonly onFailed: (error: unknown) => void
+  /** Called when actions could not be written in the background; the next commit tries again. */
+  readonly onDeferred: (error: unknown) => void
 }
 
 /** How long actions wait for company before they are written on their own. */
@@ -68,16 +69,26 @@ export class RunJournal {
     if (this.#timer !== null || this.#isClosed) return
     this.#timer = this.#options.clock.setTimer(() => {
       this.#timer = null
-      this.commit().catch(this.#options.onLost)
+      this.#write().catch((error: unknown) => (isRefusal(error) ? this.#options.onFailed(error) : this.#options.onDeferred(error)))
     }, FLUSH_DELAY_MS)
   }
 
-  /** Commits what waits, with changes to the run's own row. */
-  commit(set: Changes<RunRow> = {}): Promise<void> {
+  /** Commits what waits. */
+  async commit(): Promise<void> {
+    try {
+      await this.#write()
+    } catch (error) {
+      this.#options.onFailed(error)
+      throw error
+    }
+  }
+
+  #write(): Promise<void> {
     return this.#inOrder(async () => {
+      this.#assertOpen()
       const waiting = this.#take()
-      if (waiting.writes.length === 0 && Object.keys({ ...waiting.runChanges, ...set }).length === 0) return
-      const result = await this.#commit(this.#holds(), { ...waiting.runChanges, ...set }, waiting.writes).catch((error: unknown) => {
+      if (waiting.writes.length === 0 && Object.keys(waiting.runChanges).length === 0) return
+      const result = await this.#commit(this.#holds(), waiting.runChanges, waiting.writes).catch((error: unknown) => {
         this.#putBack(waiting)
         throw error
       })
@@ -93,6 +104,7 @@ export class RunJournal {
    */
   finish(params: { readonly isCanceled: boolean; readonly set: Changes<RunRow>; readonly extra: readonly Write[] }): Promise<CommitResult> {
     return this.#inOrder(async () => {
+      this.#assertOpen()
       const waiting = this.#take()
       const { cancelRequestedAt, ...evenIfCanceled } = this.#holds()
       const where = params.isCanceled ? evenIfCanceled : { ...evenIfCanceled, cancelRequestedAt }
@@ -106,21 +118,30 @@ export class RunJournal {
   /** Commits a batch of its own, under the same conditions; its results come first. What waits goes on waiting. */
   commitApart(batch: readonly Write[]): Promise<CommitResult> {
     return this.#inOrder(async () => {
+      this.#assertOpen()
       const { storage, run, emit } = this.#options
       const guard: Write = { op: 'update', table: 'runs', id: run.workflowRunId, where: this.#holds(), set: { modifiedAt: storageNow() } }
       const result = await storage.commit([...batch, guard])
-      if (!result.ok && result.index === batch.length) throw await this.#refusal({ ...result, index: 0 })
+      if (!result.ok && result.index === batch.length) {
+        const refusal = await this.#refusal({ ...result, index: 0 })
+        this.#options.onFailed(refusal)
+        throw refusal
+      }
       if (result.ok) for (const event of result.events.flat()) emit(event as AnyEvent)
       return result
     })
   }
 
-  /** Drops what waits and stops the timer. */
+  /** Drops what waits and stops the timer; every later commit is refused. */
   close(): void {
     this.#isClosed = true
     this.#timer?.cancel()
     this.#timer = null
     this.#waiting.drain()
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new RunLeaseLostError(this.#options.run.workflowRunId, 'its execution here is over')
   }
 
   #holds() {
@@ -175,6 +196,7 @@ interface Waiting {
   readonly runChanges: Changes<RunRow>
 }
 
+const isRefusal = (error: unknown) => error instanceof RunCanceledError || error instanceof RunLeaseLostError
 const rowId = (table: TableName, row: Readonly<Record<string, unknown>>) => String(row[tableOf(table).primaryKey])
 
 function merged(writes: readonly Write[]): Write[] {

@@ -2,6 +2,7 @@ import { RunNotFoundError, TimeoutError } from '../errors/index.js'
 import { type AnyEvent, type RunResult, runStream } from '../events/index.js'
 import { type Clock, withDeadline } from '../runtime/index.js'
 import { type RunRow, readStream, type Storage } from '../storage/index.js'
+import { isFinalStatus } from './run-status.js'
 
 /** A run as callers see it. */
 export type Run = Readonly<Omit<RunRow, 'leaseHolder' | 'leaseFence' | 'leaseExpiresAt'>>
@@ -34,12 +35,16 @@ export class RunReader {
 
   /** What is stored after `after`, then live; ends after the run's final event. @throws {RunNotFoundError} */
   async *events(params: ReadEventsParams): AsyncGenerator<AnyEvent, void, undefined> {
-    await this.get(params)
+    const { status } = await this.get(params)
+    const stream = runStream(params.workflowRunId)
+    const after = params.after ?? 0
+    // a reader that has seen the end of an ended run would wait for ever
+    if (isFinalStatus(status) && (await this.#storage.readEvents({ stream, after, limit: 1 })).length === 0) return
     yield* readStream({
       storage: this.#storage,
       clock: this.#clock,
-      stream: runStream(params.workflowRunId),
-      after: params.after ?? 0,
+      stream,
+      after,
       signal: params.signal,
       isLast: (event) => FINAL_EVENTS.has(event.type),
     })

@@ -1,3 +1,4 @@
+import type { WorkflowDefinition } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import type { RunResult } from '../events/index.js'
 import type { RunRow } from '../storage/index.js'
@@ -63,5 +64,9 @@ export function buildRunResult(params: RunResultParams): RunResult {
     runMetadata: run.runMetadata,
   }
 }
+
+/** The keys of declared secrets. */
+export const secretKeysOf = ({ parameters }: Pick<WorkflowDefinition, 'parameters'>): string[] =>
+  parameters.flatMap(({ kind, key }) => (kind === 'secret' ? [key] : []))
 
 const secondsBetween = (from: Date | null, to: Date) => (from === null ? 0 : Math.max(0, to.getTime() - from.getTime()) / 1_000)

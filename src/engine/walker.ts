@@ -1,7 +1,7 @@
 import { type ChildRun, type ChildrenResult, MAX_BLOCKS_PER_ITERATION, type RunChildrenParams } from '../blocks/index.js'
 import { type BlockDefinition, nextAfter } from '../definition/index.js'
 import type { BlockEntry } from './block-journal.js'
-import { BlockRunner } from './block-runner.js'
+import { BlockRunner, type RunBlockParams } from './block-runner.js'
 import { type Level, levelOf } from './compiled-workflow.js'
 import type { RunState } from './run-state.js'
 
@@ -26,11 +26,12 @@ export class Walker {
       const block = level.blocks.get(label)
       if (block === undefined) throw new TypeError(`The graph leads to "${label}", which is no block of its level`)
       if (parent !== null && children.length === parent.limit) return { children, stoppedBy: null, exceededLimit: true }
-      const child = await this.#run(block, signal, parent?.runBlockId ?? null)
+      const nextBlock = (branchTaken: string | null) => nextAfter(level.graph, block.label, branchTaken)
+      const child = await this.#run({ block, signal, parentRunBlockId: parent?.runBlockId ?? null, nextBlock })
       children.push(child)
       const stoppedBy = stopsLevel(child)
       if (stoppedBy !== null) return { children, stoppedBy, exceededLimit: false }
-      label = nextAfter(level.graph, label, child.result.status === 'completed' ? child.result.branch?.branchTaken : undefined)
+      label = nextBlock(child.result.status === 'completed' ? (child.result.branch?.branchTaken ?? null) : null)
     }
     return { children, stoppedBy: null, exceededLimit: false }
   }
@@ -38,8 +39,9 @@ export class Walker {
   /** Runs blocks as a plain list; conditionals do not route. */
   async runList(blocks: readonly BlockDefinition[], signal: AbortSignal): Promise<ChildrenResult> {
     const children: ChildRun[] = []
-    for (const block of blocks) {
-      const child = await this.#run(block, signal, null)
+    for (const [index, block] of blocks.entries()) {
+      const nextBlock = () => blocks[index + 1]?.label ?? null
+      const child = await this.#run({ block, signal, parentRunBlockId: null, nextBlock })
       children.push(child)
       const stoppedBy = stopsLevel(child)
       if (stoppedBy !== null) return { children, stoppedBy, exceededLimit: false }
@@ -47,8 +49,8 @@ export class Walker {
     return { children, stoppedBy: null, exceededLimit: false }
   }
 
-  async #run(block: BlockDefinition, signal: AbortSignal, parentRunBlockId: string | null): Promise<ChildRun> {
-    return { block, result: await this.#runner.run({ block, parentRunBlockId, signal, runChildren: this.#runChildren }) }
+  async #run(params: Omit<RunBlockParams, 'runChildren'>): Promise<ChildRun> {
+    return { block: params.block, result: await this.#runner.run({ ...params, runChildren: this.#runChildren }) }
   }
 
   readonly #runChildren = (params: RunChildrenParams, entry: BlockEntry, signal: AbortSignal): Promise<ChildrenResult> =>

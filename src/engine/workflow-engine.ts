@@ -1,25 +1,26 @@
-import type { Readable } from 'node:stream'
 import { InvalidArgumentError, NotRunningError, parseArgument } from '../errors/index.js'
 import type { AnyEvent, Listener, RunEventType, RunResult } from '../events/index.js'
 import { closeAll, Lifecycle } from '../runtime/index.js'
-import type { ArtifactRow } from '../storage/index.js'
 import { composeEngine } from './compose-engine.js'
 import { engineOptionsSchema, type WorkflowEngineOptions } from './engine-options.js'
-import { type CreateWorkflowParams, createWorkflowSchema, type RunRef, type StartRunParams, startRunSchema } from './engine-params.js'
+import {
+  type ArtifactRef,
+  type CancelRunParams,
+  type CreateWorkflowParams,
+  createWorkflowSchema,
+  type RunEventsParams,
+  type RunRef,
+  type StartRunParams,
+  startRunSchema,
+  type WorkflowRef,
+} from './engine-params.js'
 import { OrganizationEngine } from './organization-engine.js'
 import type { RunSessions } from './run-browser.js'
 import type { StopOptions } from './run-executor.js'
+import type { StoredArtifact } from './run-files.js'
 import { RunHandle, type WaitOptions } from './run-handle.js'
 import { type Run, toRun } from './run-reader.js'
 import type { Workflow } from './workflows.js'
-
-/** Which version of which workflow. */
-export interface WorkflowRef {
-  readonly organizationId?: string | undefined
-  readonly workflowPermanentId: string
-  /** The newest when left out. */
-  readonly version?: number | undefined
-}
 
 /**
  * Runs browser workflows in the host's own process.
@@ -64,10 +65,11 @@ export class WorkflowEngine {
    */
   stop(options: StopOptions = {}): Promise<void> {
     this.#stopOptions = options
+    if (options.graceful === false) this.#parts.executor.hurry()
     return this.#lifecycle.stop()
   }
 
-  /** Cancels what runs and stops at once. */
+  /** Cancels what runs and stops at once; a `stop()` that still waits for runs waits no longer. */
   destroy(): Promise<void> {
     return this.stop({ graceful: false })
   }
@@ -121,7 +123,7 @@ export class WorkflowEngine {
   }
 
   /** A run's events: those stored after `after`, then live ones; ends after the final event. */
-  events(params: RunRef & { readonly after?: number; readonly signal?: AbortSignal }): AsyncGenerator<AnyEvent, void, undefined> {
+  events(params: RunEventsParams): AsyncGenerator<AnyEvent, void, undefined> {
     return this.#parts.reader.events({ ...params, organizationId: this.#organization(params) })
   }
 
@@ -129,15 +131,12 @@ export class WorkflowEngine {
    * Cancels a run: one that waits is canceled at once, a running one stops within a quarter of a second. A final run is given back as it
    * is. `by` says who asked. @throws {RunNotFoundError} `RUN_NOT_FOUND`
    */
-  async cancel(params: RunRef & { readonly by?: string | undefined }): Promise<Run> {
+  async cancel(params: CancelRunParams): Promise<Run> {
     return toRun(await this.#parts.canceller.cancel({ ...params, by: params.by ?? 'the host', organizationId: this.#organization(params) }))
   }
 
   /** A stored file with its bytes; the stream has to be read or destroyed. @throws {ArtifactError} `ARTIFACT_NOT_FOUND` */
-  async readArtifact(params: {
-    readonly organizationId?: string
-    readonly artifactId: string
-  }): Promise<{ artifact: ArtifactRow; body: Readable }> {
+  async readArtifact(params: ArtifactRef): Promise<StoredArtifact> {
     return this.#parts.artifacts.read({ ...params, organizationId: this.#organization(params) })
   }
 

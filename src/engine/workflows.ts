@@ -118,6 +118,6 @@ export class Workflows {
       if (this.#compiled.size >= CACHE_SIZE && !oldest.done) this.#compiled.delete(oldest.value)
       this.#compiled.set(row.workflowId, compiled)
     }
-    return { compiled, asWorkflow: { ...row, definition: compiled.definition } }
+    return { compiled, asWorkflow: { ...row, definition: structuredClone(compiled.definition) } }
   }
 }

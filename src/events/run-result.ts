@@ -14,6 +14,7 @@ export const downloadedFileSchema = z.object({
 })
 export type DownloadedFile = z.infer<typeof downloadedFileSchema>
 
+/** The statuses in which a run ends, for good. */
 export const finalRunStatuses = ['completed', 'failed', 'terminated', 'canceled', 'timed_out'] as const
 
 /** What a run came to: the value of `run.result()`, the payload of its final event and the body of its webhook. Instants are ISO strings. */

@@ -114,7 +114,9 @@ export type RunEventType = Extract<
 export type SessionEventType = Extract<EventType, `session.${string}`>
 export type StreamingEventType = Extract<EventType, `display.${string}` | `stream.${string}`>
 
-/** Name of the stream of a run, a session or a workflow. */
+/** Name of the stream of a run. */
 export const runStream = (workflowRunId: string) => `run:${workflowRunId}`
+/** Name of the stream of a session. */
 export const sessionStream = (browserSessionId: string) => `session:${browserSessionId}`
+/** Name of the stream of a workflow. */
 export const workflowStream = (workflowPermanentId: string) => `workflow:${workflowPermanentId}`

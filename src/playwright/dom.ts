@@ -4,6 +4,7 @@
  */
 export interface PageNode {
   readonly nodeType: number
+  readonly nodeValue: string | null
   readonly textContent: string | null
   readonly parentElement: PageElement | null
   contains(other: unknown): boolean

@@ -1,12 +1,15 @@
-import type { Page, Response } from 'playwright-core'
+import type { Frame, Page, Response } from 'playwright-core'
 import { ActionError } from '../errors/index.js'
-import { type Clock, raceAbort } from '../runtime/index.js'
+import { type Clock, raceAbort, sleep } from '../runtime/index.js'
 import type { NavigationResult, PageOperationOptions } from '../sessions/ports.js'
 import type { PageDebugger } from './page-debugger.js'
 import { atBoundary } from './playwright-errors.js'
 
 /** Once the document is there: how much longer a navigation waits for pictures and other people's scripts. */
 const LOAD_GRACE_MS = 5_000
+
+/** For Chromium's own page about a navigation that failed. */
+const ERROR_PAGE_WITHIN_MS = 500
 
 export interface NavigateParams {
   readonly page: Page
@@ -32,7 +35,7 @@ export async function navigate(params: NavigateParams, go: (limits: Limits) => P
   })
   try {
     return await atBoundary({ what, url: page.url(), timeoutMs: options.timeoutMs }, options, async () => {
-      const response = await goAfterErrorPage(() => go(limits()))
+      const response = await goInterrupted(params, () => go(limits()))
       await page.waitForLoadState('load', limits(LOAD_GRACE_MS)).catch(() => options.signal.throwIfAborted())
       return { url: page.url(), title: await titleOf(page, options), httpStatus: response?.status() ?? null }
     })
@@ -42,15 +45,46 @@ export async function navigate(params: NavigateParams, go: (limits: Limits) => P
   }
 }
 
-/** Chromium's own page about a navigation that failed may come late, and then interrupts the next one. */
-async function goAfterErrorPage(go: () => Promise<Response | null>, attemptsLeft = 2): Promise<Response | null> {
+/**
+ * Playwright gives a navigation up when another one commits: one that was on its way before. It is stopped in the browser as well, or
+ * would in turn interrupt the next, and asked for again.
+ */
+async function goInterrupted(params: NavigateParams, go: () => Promise<Response | null>, attemptsLeft = 2): Promise<Response | null> {
+  const errorPage = watchErrorPage(params.page)
   try {
     return await go()
   } catch (error) {
     const message = error instanceof Error ? error.message : ''
     if (message.includes('Download is starting')) return null // the address is a file: the page stays where it is
-    if (attemptsLeft === 0 || !message.includes('interrupted by another navigation to "chrome-error:')) throw error
-    return goAfterErrorPage(go, attemptsLeft - 1)
+    if (/net::ERR_(?!ABORTED)/.test(message)) await errorPage.committed(params.clock)
+    if (attemptsLeft === 0 || !message.includes('interrupted by another navigation')) throw error
+    await params.tools.stopLoading()
+    return goInterrupted(params, go, attemptsLeft - 1)
+  } finally {
+    errorPage.dispose()
+  }
+}
+
+/** Chromium shows its own page about a failed navigation a moment after saying so; it would interrupt the next navigation. */
+function watchErrorPage(page: Page) {
+  let hasCommitted = false
+  let tell = () => {}
+  const onNavigated = (frame: Frame) => {
+    if (frame !== page.mainFrame() || !frame.url().startsWith('chrome-error:')) return
+    hasCommitted = true
+    tell()
+  }
+  page.on('framenavigated', onNavigated)
+  return {
+    /** At most a moment: it need not come. */
+    committed: async (clock: Clock) => {
+      if (hasCommitted) return
+      const arrival = new Promise<void>((resolve) => {
+        tell = resolve
+      })
+      await Promise.race([arrival, sleep(clock, ERROR_PAGE_WITHIN_MS)])
+    },
+    dispose: () => page.off('framenavigated', onNavigated),
   }
 }
 

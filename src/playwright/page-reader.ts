@@ -1,4 +1,4 @@
-import type { PageDocument, PageElement, PageNode, PageRoot } from './dom.js'
+import type { PageDocument, PageElement, PageRoot } from './dom.js'
 
 declare const document: PageDocument
 
@@ -43,9 +43,7 @@ export function readPage({ plan, lists }: ReaderParams): { fields: Record<string
     const result = document.evaluate(expression, root, null, 7, null) // ordered snapshot
     const found: PageElement[] = []
     for (let index = 0; index < result.snapshotLength; index += 1) {
-      const node = result.snapshotItem(index) as PageNode
-      if (node.nodeType === 1) found.push(node as PageElement)
-      else if (node.parentElement !== null) found.push(node.parentElement) // text() and @attribute
+      found.push(result.snapshotItem(index) as PageElement) // or the node of a text() or an @attribute
     }
     return found
   }
@@ -63,6 +61,7 @@ export function readPage({ plan, lists }: ReaderParams): { fields: Record<string
     return element.innerText ?? element.textContent ?? ''
   }
   function readOne(element: PageElement, field: FieldPlan): string | null {
+    if (element.nodeType !== 1) return element.nodeValue
     if (field.read === 'html') return element.innerHTML
     if (field.read === 'attribute') return element.getAttribute(field.attribute ?? '')
     if (field.read === 'link') return element.getAttribute('href') ?? element.getAttribute('src') ?? textOf(element)

@@ -20,6 +20,7 @@ import { PageDebugger } from './page-debugger.js'
 import { navigate } from './page-navigation.js'
 import { atBoundary } from './playwright-errors.js'
 import { settle } from './settle.js'
+import { sourceFunction } from './source-function.js'
 import { READ_STATE } from './target-state.js'
 import { waitForCondition } from './wait-for.js'
 
@@ -134,7 +135,7 @@ export class PlaywrightPage implements PageDriver {
 
   async evaluate(source: string, argument: Json | undefined, options: PageOperationOptions): Promise<Json> {
     try {
-      const value = await this.#bounded('evaluate', options, () => this.#page.evaluate<unknown, unknown>(source, argument))
+      const value = await this.#bounded('evaluate', options, () => this.#page.evaluate<unknown, unknown>(sourceFunction(source), argument))
       return JSON.parse(JSON.stringify(value) ?? 'null') as Json
     } catch (error) {
       if (options.signal.aborted || (ActionError.is(error) && error.code === 'ACTION_TIMEOUT')) await this.#tools.stopScript()

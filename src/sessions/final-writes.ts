@@ -38,9 +38,8 @@ export function finalWrites(journal: SessionJournal, params: FinalWritesParams):
         ...NO_LEASE,
         status,
         closeReason,
-        displayNumber: null,
-        displayDir: null,
-        vncPort: null,
+        // the display of a live host is cleared by its supervisor when it has stopped; a dead host's by whoever ends its session
+        ...(closeReason === 'orphan' ? { displayNumber: null, displayDir: null, vncPort: null } : {}),
         completedAt: storageNow(),
         modifiedAt: storageNow(),
       },

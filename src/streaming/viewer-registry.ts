@@ -1,6 +1,5 @@
 import { type CloseCode, closeCodes } from './close-codes.js'
 import type { ViewScope } from './view-tokens.js'
-import type { ViewerConnection } from './viewer-connection.js'
 
 /** A viewer who is watching. */
 export interface Viewer {
@@ -11,7 +10,11 @@ export interface Viewer {
   readonly ticketId: string | null
   readonly scope: ViewScope
   readonly since: Date
-  readonly connection: Pick<ViewerConnection, 'close' | 'closed'>
+  readonly connection: {
+    close(code: CloseCode, reason: string): void
+    /** Resolves when it is closed; never rejects. */
+    readonly closed: Promise<void>
+  }
 }
 
 /** Who is watching on this host. One ticket, one view: the same viewer coming again replaces its older view. */

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile, symlink, mkdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -163,7 +163,9 @@ describe.skipIf(missingBrowser !== null)('a browser of PlaywrightDriver', () => 
     const first = next()
     await page.perform(click, within())
     const path = await (await first).path(within())
-    expect(path).toBe(join(spec.downloadsDirectory, '_re_port.csv').replace('_re_port', (await first).suggestedFilename.replace('.csv', '')))
+    expect(path).toBe(
+      join(spec.downloadsDirectory, '_re_port.csv').replace('_re_port', (await first).suggestedFilename.replace('.csv', '')),
+    )
     expect(await readFile(path, 'utf8')).toBe('a,b\n1,2\n')
     const second = next()
     await page.perform(click, within())

@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findChromium, PlaywrightDriver, type PlaywrightDriverOptions } from '../../src/playwright/index.js'
 import type { PlaywrightBrowser } from '../../src/playwright/index.js'
+import { findChromium, PlaywrightDriver, type PlaywrightDriverOptions } from '../../src/playwright/index.js'
 import type { LaunchSpec, PageOperationOptions } from '../../src/sessions/ports.js'
 
 /** Why tests with a real browser cannot run here; null when they can. */

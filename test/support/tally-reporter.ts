@@ -53,4 +53,3 @@ function writeTally(tally: Tally): void {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, `${process.pid}.json`), JSON.stringify(tally))
 }
-
