@@ -23,7 +23,10 @@ export function errorsPage(folder: URL): string {
 function issueCodes(unions: ErrorCatalogue['unions']): string[] {
   const issues = unions.find(({ name }) => name === 'DefinitionIssueCode')
   if (issues === undefined) return []
-  return ['## Rules of a definition', `A \`DefinitionError\` lists every broken rule in \`issues\`, each with one of these codes: ${listOf(issues.codes)}.`]
+  return [
+    '## Rules of a definition',
+    `A \`DefinitionError\` lists every broken rule in \`issues\`, each with one of these codes: ${listOf(issues.codes)}.`,
+  ]
 }
 
 const listOf = (codes: readonly string[]) => (codes.length === 0 ? 'of its subclasses' : codes.map((code) => `\`${code}\``).join(', '))

@@ -1,14 +1,14 @@
 import { z } from 'zod'
+import { runResultSchema } from '../../src/events/run-result.js'
 import { eventSchemas } from '../../src/events/schemas.js'
 import { table } from './markdown.js'
 
 /** The parts of JSON Schema that payloads are made of. */
 interface FieldSchema {
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly enum?: readonly unknown[]
   readonly anyOf?: readonly FieldSchema[]
   readonly items?: FieldSchema
-  readonly description?: string
   readonly properties?: Readonly<Record<string, FieldSchema>>
   readonly required?: readonly string[]
 }
@@ -19,9 +19,15 @@ export function eventsPage(): string {
   return [
     '# Events',
     '<!-- Made from src/events/schemas.ts by `npm run docs:generate`. -->',
-    'Listeners get `(payload, event)`: `engine.on(type, listener)`, `sessions.on(…)` and `streaming.on(…)` for one type, `onAny` for all. An event is emitted after its write has succeeded, and is stored: `run.events()` and `readEvents` read the same ones again.',
-    'Every event has `type`, `id`, `at` (when it was committed, by the storage\'s clock), `organizationId`, `stream` (`run:<id>`, `session:<id>` or `workflow:<id>`), `seq` (gapless from 1 within its stream) and `payload`.',
+    'Listeners get `(payload, event)`: `engine.on(type, listener)`, `sessions.on(…)` and `streaming.on(…)` for one type, `onAny` for all. An event is emitted after its write has succeeded, and is stored with it: `run.events()`, `engine.events(…)` and `sessions.events(…)` read the same ones again.',
+    "Every event has `type`, `id`, `at` (when it was committed, by the storage's clock), `organizationId`, `stream` (`run:<id>`, `session:<id>` or `workflow:<id>`), `seq` (gapless from 1 within its stream) and `payload`.",
     ...[...groups].flatMap(([group, types]) => section(group, types)),
+    '## Result of a run',
+    'What the last event of a run carries, and `run.result()` returns.',
+    table(
+      ['Field', 'Type'],
+      fieldsOf(runResultSchema).map(({ name, type }) => [`\`${name}\``, type]),
+    ),
     '',
   ].join('\n\n')
 }
@@ -36,35 +42,47 @@ function groupsOf(types: readonly string[]): Map<string, string[]> {
 }
 
 function section(group: string, types: readonly string[]): string[] {
-  const payloads = types.map((type) => fieldsOf(type))
-  const [first = []] = payloads
-  const isShared = (field: string) => types.length > 1 && payloads.every((fields) => fields.includes(field))
-  const shared = first.filter(isShared)
-  const rows = types.map((type, index) => [`\`${type}\``, descriptionOf(type), listOf((payloads[index] ?? []).filter((field) => !isShared(field)))])
+  const result = namesOf(fieldsOf(runResultSchema))
+  const events = types.map((type) => ({ type, description: schemaOf(type).description ?? '', fields: fieldsOf(schemaOf(type)) }))
+  const payloads = events.map(({ fields }) => fields.map(show)).filter((fields) => fields.length < result.length)
+  const shared = types.length === 1 ? [] : (payloads[0] ?? []).filter((field) => payloads.every((fields) => fields.includes(field)))
+  const rows = events.map(({ type, description, fields }) => {
+    if (namesOf(fields).join() === result.join()) return [`\`${type}\``, description, '[the result of the run](#result-of-a-run)']
+    const own = fields.map(show).filter((field) => !shared.includes(field))
+    return [`\`${type}\``, description, own.length === 0 ? '–' : own.join(', ')]
+  })
   const common = shared.length === 0 ? [] : [`All have ${shared.join(', ')}.`]
   return [`## ${group}`, ...common, table(['Type', 'When', shared.length === 0 ? 'Payload' : 'Payload besides'], rows)]
 }
 
-const listOf = (fields: readonly string[]) => (fields.length === 0 ? '–' : fields.join(', '))
-
-function schemaOf(type: string): FieldSchema {
-  return z.toJSONSchema(eventSchemas[type as keyof typeof eventSchemas], { unrepresentable: 'any' }) as FieldSchema
+/** A field of a payload; its type in words. */
+interface Field {
+  readonly name: string
+  readonly type: string
 }
 
-function descriptionOf(type: string): string {
-  return schemaOf(type).description ?? ''
+const show = ({ name, type }: Field) => `\`${name}\` ${type}`
+const namesOf = (fields: readonly Field[]) => fields.map(({ name }) => name)
+
+function schemaOf(type: string): z.ZodType {
+  return eventSchemas[type as keyof typeof eventSchemas]
 }
 
-/** `` `durationMs` number `` for each field of a payload. */
-function fieldsOf(type: string): string[] {
-  const { properties = {}, required = [] } = schemaOf(type)
-  return Object.entries(properties).map(([name, field]) => `\`${name}\` ${typeOf(field)}${required.includes(name) ? '' : ' (optional)'}`)
+function fieldsOf(schema: z.ZodType): Field[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { unrepresentable: 'any' }) as FieldSchema
+  return Object.entries(properties).map(([name, field]) => ({
+    name,
+    type: `${typeOf(field)}${required.includes(name) ? '' : ' (optional)'}`,
+  }))
 }
 
 function typeOf(field: FieldSchema): string {
   if (field.anyOf !== undefined) return field.anyOf.map(typeOf).join(' or ')
   if (field.enum !== undefined) return field.enum.map((value) => `\`${value}\``).join(' / ')
   if (field.type === 'array') return `list of ${typeOf(field.items ?? {})}`
-  if (field.type === 'object' && field.properties !== undefined) return `object of ${Object.keys(field.properties).join(', ')}`
-  return field.type ?? 'JSON'
+  if (field.type === 'object' && field.properties !== undefined)
+    return `object of ${Object.keys(field.properties)
+      .map((name) => `\`${name}\``)
+      .join(', ')}`
+  return [field.type ?? 'JSON'].flat().join(' or ')
 }

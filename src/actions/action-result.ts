@@ -19,4 +19,4 @@ export interface ActionResult {
 /** How a `complete` or `terminate` step ends its block. */
 export type ActionEnding =
   | { readonly kind: 'complete' }
-  | { readonly kind: 'terminate'; readonly reason: string; readonly errorCode: string | null }
+  | { readonly kind: 'terminate'; readonly reason: string | null; readonly errorCode: string | null }

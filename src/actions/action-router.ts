@@ -1,12 +1,12 @@
 import type { Action } from '../definition/index.js'
 import { ActionError, type Json, RunwrightError } from '../errors/index.js'
-import type { Clock, Ids } from '../runtime/index.js'
-import type { PageDriver } from '../sessions/ports.js'
+import { type Clock, forkAbort, type Ids, withDeadline } from '../runtime/index.js'
+import type { BrowserHandle, PageDriver, PageOperationOptions } from '../sessions/ports.js'
 import type { ActionContext } from './action-context.js'
 import type { ActionResult } from './action-result.js'
 import { bindAction } from './bind-action.js'
 import { describeAction } from './describe-action.js'
-import { isPageless, NAVIGATING_ACTIONS, type Performed, performOnPage, performWithoutPage } from './performers.js'
+import { isPageless, NAVIGATING_ACTIONS, type Performed, performOnPage, performWithoutPage, TAB_ACTIONS } from './performers.js'
 
 /** Deadlines of actions that name none, in milliseconds. */
 export interface ActionTimeouts {
@@ -15,6 +15,9 @@ export interface ActionTimeouts {
   /** For `goto_url`, `go_back`, `reload` and `new_tab`. @default 30,000 */
   readonly navigationTimeoutMs: number
 }
+
+/** Time that a driver has, after an action's deadline, to say so itself. */
+const DRIVER_GRACE_MS = 1_000
 
 const NAVIGATIONS: ReadonlySet<Action['type']> = new Set(['goto_url', 'go_back', 'reload', 'new_tab'])
 
@@ -47,7 +50,11 @@ export class ActionRouter {
       url: outcome.url,
       durationMs: this.#clock.monotonicMs() - startedMs,
     }
-    this.#record(attempt.bound, result, context, stepIndex)
+    try {
+      this.#record(attempt.bound, result, context, stepIndex)
+    } catch {
+      // what happened on the page has happened: a failing recorder changes nothing
+    }
     return result
   }
 
@@ -77,6 +84,8 @@ export class ActionRouter {
     })
   }
 }
+
+type PageAction = Exclude<Action, { type: 'wait' | 'complete' | 'terminate' }>
 
 interface AttemptOutcome {
   readonly performed: Performed
@@ -119,26 +128,43 @@ class ActionAttempt {
     return this.#performOnPage(action, signal)
   }
 
-  async #performOnPage(action: Exclude<Action, { type: 'wait' | 'complete' | 'terminate' }>, signal: AbortSignal): Promise<Performed> {
-    const options = { signal, timeoutMs: this.#timeoutMs }
+  async #performOnPage(action: PageAction, signal: AbortSignal): Promise<Performed> {
     const browser = await this.#context.browser()
+    const timeoutMs = this.#timeoutMs
+    const what = describeAction(this.bound)
+    const onTimeout = () => new ActionError(`it took longer than ${timeoutMs} ms`, { code: 'ACTION_TIMEOUT', details: { action: what } })
+    // an abort is left to the driver, which stops what it can: only one that does not keep the deadline is left behind
+    const run = async (isLate: AbortSignal) => {
+      const fork = forkAbort(signal, isLate)
+      try {
+        return await this.#performIn(browser, action, { signal: fork.signal, timeoutMs })
+      } finally {
+        fork.dispose()
+      }
+    }
+    return withDeadline({ run, timeoutMs: timeoutMs + DRIVER_GRACE_MS, onTimeout, clock: this.#clock })
+  }
+
+  async #performIn(browser: BrowserHandle, action: PageAction, options: PageOperationOptions): Promise<Performed> {
     this.#page = await browser.activePage(options)
     const performed = await performOnPage({ action, options, browser, page: this.#page, context: this.#context })
     if (NAVIGATING_ACTIONS.has(action.type)) {
       this.#page = await browser.activePage(options)
-      await this.#page.settle({ signal, timeoutMs: Math.min(this.#timeoutMs, 1_000) })
+      await this.#page.settle({ ...options, timeoutMs: Math.min(options.timeoutMs, 1_000) })
+    } else if (TAB_ACTIONS.has(action.type)) {
+      this.#page = browser.pages().length === 0 ? null : await browser.activePage(options)
     }
     return performed
   }
 
+  /** The failure as callers get it: without secrets, which a driver may have put into its message. */
   #failure(cause: unknown): ActionError {
-    const what = describeAction(this.bound)
-    if (cause instanceof ActionError) {
-      return new ActionError(`${what}: ${cause.message}`, { code: cause.code, details: cause.details, cause, retryable: cause.retryable })
-    }
-    const message = cause instanceof Error ? cause.message : String(cause)
-    const details = cause instanceof RunwrightError ? cause.details : {}
-    return new ActionError(`${what}: ${message}`, { code: 'ACTION_FAILED', details, cause })
+    const { texts } = this.#context
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = String(texts.redact(`${describeAction(this.bound)}: ${reason}`))
+    const details = cause instanceof RunwrightError ? (texts.redact(cause.details as Json) as RunwrightError['details']) : {}
+    const code = cause instanceof ActionError ? cause.code : 'ACTION_FAILED'
+    return new ActionError(message, { code, details, cause, retryable: cause instanceof ActionError && cause.retryable })
   }
 }
 

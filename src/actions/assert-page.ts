@@ -7,11 +7,20 @@ import { describeTarget } from './describe-action.js'
 export async function assertPage(action: ActionOf<'assert'>, page: PageDriver, options: PageOperationOptions): Promise<void> {
   if (action.url !== undefined && !matchesUrl(action.url, page.url())) fail('the address', action.url, page.url())
   if (action.target === undefined) {
-    if (action.text !== undefined)
-      await page.waitFor({ text: action.text }, options).catch(() => fail('the page', `text "${action.text}"`, 'no such text'))
+    if (action.text !== undefined) await assertText(action.text, page, options)
     return
   }
   assertTarget(action, action.target, await page.inspect(action.target, options))
+}
+
+/** Pages show texts a little later than they load: this one waits. */
+async function assertText(text: string, page: PageDriver, options: PageOperationOptions): Promise<void> {
+  try {
+    await page.waitFor({ text }, options)
+  } catch (cause) {
+    if (cause instanceof ActionError && cause.code === 'ACTION_TIMEOUT') fail('the page', `text "${text}"`, 'no such text')
+    throw cause
+  }
 }
 
 function assertTarget(action: ActionOf<'assert'>, target: Target, found: TargetState): void {

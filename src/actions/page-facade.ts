@@ -1,5 +1,5 @@
 import { type ActionInput, actionSchema, type Selectors, type Target } from '../definition/index.js'
-import { InvalidArgumentError, type Json } from '../errors/index.js'
+import { type Json, parseArgument } from '../errors/index.js'
 import type { ActionResult } from './action-result.js'
 
 /** An element: a CSS selector, or a target. */
@@ -42,16 +42,7 @@ export interface PageFacade {
 /** Makes a facade over "perform this action". */
 export function createPageFacade(execute: (action: ReturnType<typeof actionSchema.parse>) => Promise<ActionResult>): PageFacade {
   const perform = async (input: ActionInput): Promise<Json> => {
-    const parsed = actionSchema.safeParse(input)
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]
-      throw new InvalidArgumentError(`Not an action: ${issue?.message ?? 'unknown shape'}`, {
-        path: issue?.path.join('.') ?? '',
-        expected: 'an action',
-        received: typeof input,
-      })
-    }
-    const result = await execute(parsed.data)
+    const result = await execute(parseArgument(actionSchema, input, 'action'))
     if (result.error !== null) throw result.error
     return result.value
   }

@@ -92,7 +92,7 @@ export async function performWithoutPage(action: ActionOf<PagelessType>, signal:
     case 'complete':
       return { ending: { kind: 'complete' } }
     case 'terminate':
-      return { ending: { kind: 'terminate', reason: action.reason ?? 'a terminate step was reached', errorCode: action.errorCode ?? null } }
+      return { ending: { kind: 'terminate', reason: action.reason ?? null, errorCode: action.errorCode ?? null } }
   }
 }
 
@@ -110,6 +110,9 @@ export const NAVIGATING_ACTIONS: ReadonlySet<ActionType> = new Set([
   'uncheck',
   'drag_and_drop',
 ])
+
+/** The types after which another tab is the active one. */
+export const TAB_ACTIONS: ReadonlySet<ActionType> = new Set(['new_tab', 'switch_tab', 'close_tab'])
 
 function waitCondition(action: ActionOf<'wait_for'>): WaitCondition {
   if (action.target !== undefined) return { target: action.target, state: action.state ?? 'visible' }

@@ -36,16 +36,17 @@ export function goalResult(
     return failed(reason, code, { output: output('failed', [{ code, reason }]), cause: failure.error })
   }
   if (ending?.kind === 'terminate') {
-    const reason = ending.reason
-    return terminated(reason, knownCode(ending.errorCode, block, context), output('terminated', [{ code: ending.errorCode, reason }]))
+    const { errorCode } = ending
+    const reason = ending.reason ?? meaningOf(errorCode, block, context) ?? 'a terminate step was reached'
+    return terminated(reason, errorCode ?? 'TERMINATED', output('terminated', [{ code: errorCode, reason }]))
   }
   return completed(output('completed', []))
 }
 
-/** A code that the block or the workflow maps, else a plain one. */
-function knownCode(code: string | null, block: GoalConfig, context: BlockContext): string {
-  if (code !== null && Object.hasOwn({ ...context.errorCodeMapping, ...block.errorCodeMapping }, code)) return code
-  return code ?? 'TERMINATED'
+/** What a code means, by the block or the workflow; the block wins. */
+function meaningOf(code: string | null, block: GoalConfig, context: BlockContext): string | null {
+  const meanings = { ...context.errorCodeMapping, ...block.errorCodeMapping }
+  return code !== null && Object.hasOwn(meanings, code) ? (meanings[code] ?? null) : null
 }
 
 function extracted(sequence: SequenceResult): Json {

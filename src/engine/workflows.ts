@@ -63,17 +63,17 @@ export class Workflows {
     ])
     if (!result.ok) throw new WorkflowVersionConflictError(workflowPermanentId, 1)
     for (const event of result.events.flat()) emit(event as AnyEvent)
-    return this.#compile(result.rows[0]?.[0] as WorkflowRow).asWorkflow
+    return asWorkflow(this.#compile(result.rows[0]?.[0] as WorkflowRow))
   }
 
   /** A version of a workflow of this organisation, or of a template; the newest when none is named. @throws {WorkflowNotFoundError} */
   async get(params: { organizationId: string; workflowPermanentId: string; version?: number | undefined }): Promise<Workflow> {
-    return this.#compile(await this.#find(params)).asWorkflow
+    return asWorkflow(this.#compile(await this.#find(params)))
   }
 
   /** The same, ready to be run. @throws {WorkflowNotFoundError} */
   async load(params: { organizationId: string; workflowPermanentId: string; version?: number | undefined }): Promise<CompiledWorkflow> {
-    return this.#compile(await this.#find(params)).compiled
+    return this.#compile(await this.#find(params))
   }
 
   /** The version that a run is pinned to. */
@@ -83,7 +83,7 @@ export class Workflows {
     const row = await this.#options.storage.get('workflows', workflowId)
     if (row === undefined)
       throw new StorageError(`Workflow version ${workflowId} is gone`, { code: 'STORAGE_FAILED', details: { workflowId } })
-    return this.#compile(row).compiled
+    return this.#compile(row)
   }
 
   async #find({
@@ -110,7 +110,7 @@ export class Workflows {
     return row
   }
 
-  #compile(row: WorkflowRow): { readonly compiled: CompiledWorkflow; readonly asWorkflow: Workflow } {
+  #compile(row: WorkflowRow): CompiledWorkflow {
     let compiled = this.#compiled.get(row.workflowId)
     if (compiled === undefined) {
       compiled = compileWorkflow(row, row.definition as unknown as WorkflowDefinition)
@@ -118,6 +118,9 @@ export class Workflows {
       if (this.#compiled.size >= CACHE_SIZE && !oldest.done) this.#compiled.delete(oldest.value)
       this.#compiled.set(row.workflowId, compiled)
     }
-    return { compiled, asWorkflow: { ...row, definition: structuredClone(compiled.definition) } }
+    return compiled
   }
 }
+
+/** A copy for callers: what they do with it does not reach the runs. */
+const asWorkflow = ({ row, definition }: CompiledWorkflow): Workflow => structuredClone({ ...row, definition })

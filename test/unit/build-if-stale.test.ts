@@ -21,8 +21,8 @@ describe('scripts/build-if-stale.mjs', () => {
   })
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-  const build = () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(project, 'scripts/build-if-stale.mjs'), folder], {
+  const build = (...flags: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(project, 'scripts/build-if-stale.mjs'), ...flags, folder], {
       encoding: 'utf8',
     })
     return { status, stdout, stderr }
@@ -36,6 +36,18 @@ describe('scripts/build-if-stale.mjs', () => {
     expect(build()).toEqual(quiet)
     utimesSync(join(folder, 'src/deep/a.ts'), inTheFuture, inTheFuture)
     expect(build().stdout).toContain('Building')
+  })
+
+  it('builds again when the types are asked for and not there', () => {
+    writeFileSync(
+      join(folder, 'tsup.config.ts'),
+      `export default { entry: ['src/index.ts'], format: 'esm', dts: process.env.RUNWRIGHT_BUILD_TYPES === 'true' }`,
+    )
+    expect(build().stdout).toContain('Building')
+    expect(existsSync(join(folder, 'dist/index.d.ts'))).toBe(false)
+    expect(build('--types').stdout).toContain('Building')
+    expect(existsSync(join(folder, 'dist/index.d.ts'))).toBe(true)
+    expect(build('--types')).toEqual(quiet)
   })
 
   it('shows everything when the build fails', () => {

@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { installPackages } from '../../scripts/setup/apt.mjs'
+import { describeUnless } from '../support/skips.js'
 
 const script = fileURLToPath(new URL('../../scripts/setup.mjs', import.meta.url))
 const lastLine = (text: string) => text.trimEnd().split('\n').at(-1)
 
 /** The real script, with nothing on its PATH but stand-ins. */
-describe.skipIf(process.platform !== 'linux')('scripts/setup.mjs', () => {
+describeUnless(process.platform === 'linux' ? undefined : 'the stand-ins are those of Linux', 'scripts/setup.mjs', () => {
   let folder: string
 
   beforeEach(() => {
