@@ -12,6 +12,7 @@ import { type PlaywrightDriverOptions, type PlaywrightDriverSettings, playwright
 import { PlaywrightBrowser } from './playwright-browser.js'
 import { identify, killBrowserProcesses } from './process-tree.js'
 import { ProcessWatch } from './process-watch.js'
+import { writePreferences } from './profile-preferences.js'
 
 /** What makes Chromium say that it is driven: a bar in every window, and `navigator.webdriver`. */
 const UNWANTED_ARGUMENTS = ['--enable-automation']
@@ -140,6 +141,7 @@ function parseOptions(options: PlaywrightDriverOptions): PlaywrightDriverSetting
 async function prepareFolders(spec: LaunchSpec, folders: BrowserFolders): Promise<void> {
   const needed = [...Object.values(folders), spec.downloadsDirectory]
   await Promise.all(needed.map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })))
+  await writePreferences(folders.profile)
 }
 
 async function refuseLockedProfile(spec: LaunchSpec, folders: BrowserFolders): Promise<void> {

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PlaywrightDriver } from '../../src/playwright/index.js'
 import { collectBrowserProcesses } from '../../src/playwright/process-tree.js'
+import { describeUnless } from '../support/skips.js'
 import { createSpec, type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from './playwright-kit.js'
 
-describe.skipIf(missingBrowser !== null)('a browser of PlaywrightDriver', () => {
+describeUnless(missingBrowser, 'a browser of PlaywrightDriver', () => {
   let site: Awaited<ReturnType<typeof startSite>>
   beforeAll(async () => {
     site = await startSite({

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Selectors } from '../../src/definition/index.js'
 import type { PlaywrightPage } from '../../src/playwright/index.js'
+import { describeUnless } from '../support/skips.js'
 import { type Launched, launchBrowser, missingBrowser, startSite, within } from './playwright-kit.js'
 
 const SHOP = `<!doctype html><html lang="de-DE"><title>Shop</title><base href="/shop/">
@@ -19,7 +20,7 @@ const SHOP = `<!doctype html><html lang="de-DE"><title>Shop</title><base href="/
 
 const SLOW = `<title>Slow</title><ul></ul><script>fetch('/rows').then(r=>r.json()).then(rows=>{document.querySelector('ul').innerHTML=rows.map(r=>'<li>'+r).join('')})</script>`
 
-describe.skipIf(missingBrowser !== null)('extraction from a page', () => {
+describeUnless(missingBrowser, 'extraction from a page', () => {
   let site: Awaited<ReturnType<typeof startSite>>
   let launched: Launched
   let page: PlaywrightPage

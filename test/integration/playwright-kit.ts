@@ -7,15 +7,13 @@ import type { PlaywrightBrowser } from '../../src/playwright/index.js'
 import { findChromium, PlaywrightDriver, type PlaywrightDriverOptions } from '../../src/playwright/index.js'
 import type { LaunchSpec, PageOperationOptions } from '../../src/sessions/ports.js'
 
-/** Why tests with a real browser cannot run here; null when they can. */
-export const missingBrowser: string | null = (() => {
+/** Why tests with a real browser cannot run here; undefined when they can. */
+export const missingBrowser: string | undefined = (() => {
   try {
     findChromium()
-    return null
+    return undefined
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    console.log(`SKIPPED, no browser: ${reason}`)
-    return reason
+    return error instanceof Error ? error.message : String(error)
   }
 })()
 

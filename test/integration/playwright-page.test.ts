@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Action, Target } from '../../src/definition/index.js'
 import type { PlaywrightPage } from '../../src/playwright/index.js'
 import type { PageInteraction } from '../../src/sessions/ports.js'
+import { describeUnless } from '../support/skips.js'
 import { type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from './playwright-kit.js'
 
 const FORM = `<!doctype html><html lang="en"><title>Form</title>
@@ -36,7 +37,7 @@ document.addEventListener('keydown', e => { document.body.dataset.key = (e.ctrlK
 const LATE = `<title>Late</title><div id="out"></div><button onclick="setTimeout(()=>fetch('/data').then(r=>r.text()).then(t=>out.textContent=t),0)">Load</button>
 <script>setTimeout(()=>{const b=document.createElement('button');b.id='late';b.textContent='late';document.body.append(b)},300)</script>`
 
-describe.skipIf(missingBrowser !== null)('a page of PlaywrightDriver', () => {
+describeUnless(missingBrowser, 'a page of PlaywrightDriver', () => {
   let site: Awaited<ReturnType<typeof startSite>>
   let launched: Launched
   let page: PlaywrightPage

@@ -4,9 +4,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { detect } from '../../scripts/setup/detect.mjs'
 import { descendants, listeningPorts, ownFolders, processesNaming } from '../support/leftovers.js'
-import { programs } from '../support/programs.js'
+import { describeUnless, missing } from '../support/skips.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const tsx = join(root, 'node_modules/tsx/dist/cli.mjs')
@@ -43,7 +44,7 @@ function startQuickstart(
   return { child, ended, said }
 }
 
-describe.skipIf(!programs.chromium || !programs.tigervnc)(`the quickstart ${programs.whySkipped(['chromium', 'tigervnc'])}`, () => {
+describeUnless(missing('chromium', 'tigervnc'), 'the quickstart', () => {
   let folder: string
   let foldersBefore: readonly string[]
 
@@ -121,7 +122,7 @@ describe.skipIf(!programs.chromium || !programs.tigervnc)(`the quickstart ${prog
   })
 
   it('goes on headless, and says that the live view is unavailable, when no display program is there', async () => {
-    await symlink(programs.chromium ?? '', join(folder, 'chromium'))
+    await symlink(detect().chromium ?? '', join(folder, 'chromium'))
     const { code, output } = await startQuickstart(['--json', '--screenshot', join(folder, 'page.png')], { PATH: `${folder}` }).ended
     expect(output).toMatch(/live view: unavailable\..*tigervnc-standalone-server/)
     expect(output).toContain('display.degraded')

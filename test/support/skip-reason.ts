@@ -2,7 +2,7 @@ const mark = / \[skipped: (.+?)\]/
 
 /** The test runner keeps no reason of a conditional skip, so it goes into the name. */
 export function nameWithReason(name: string, reason: string): string {
-  return `${name} [skipped: ${reason}]`
+  return `${name} [skipped: ${reason.replace(/[\s\]]+/g, ' ')}]`
 }
 
 /** The reason that `nameWithReason` put into a test's full name. */

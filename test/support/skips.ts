@@ -15,6 +15,6 @@ export function describeUnless(reason: string | undefined, name: string, define:
 /** Why tests that need these programs cannot run on this machine; undefined when they can. */
 export function missing(...programs: readonly ('chromium' | 'tigervnc')[]): string | undefined {
   const found = detect()
-  const absent = programs.filter((program) => found[program] === undefined)
+  const absent = programs.filter((program) => !found[program])
   return absent.length === 0 ? undefined : `${absent.join(' and ')} not found, which npm run setup brings`
 }
