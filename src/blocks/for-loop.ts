@@ -40,15 +40,14 @@ export function loopValues(value: unknown): readonly Json[] {
 }
 
 function unwrap(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  const inner = ownValue(value, 'extractedInformation') ?? ownValue(value, 'extracted_information')
-  if (inner !== undefined)
-    return inner !== null && typeof inner === 'object' && !Array.isArray(inner) ? (ownValue(inner, 'results') ?? inner) : inner
-  return ownValue(value, 'results') ?? value
+  for (const key of ['extractedInformation', 'extracted_information']) if (has(value, key)) return resultsOf(value[key])
+  return resultsOf(value)
 }
 
-const ownValue = (object: object, key: string): unknown =>
-  Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : undefined
+const resultsOf = (value: unknown): unknown => (has(value, 'results') ? value.results : value)
+
+const has = <K extends string>(value: unknown, key: K): value is Record<K, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, key)
 
 /** A template path without the braces that authors may put around it. */
 const stripBraces = (path: string) => path.replace(/^\s*\{\{-?|-?\}\}\s*$/g, '').trim()

@@ -68,6 +68,7 @@ function readFacts(element: PageElement): ElementFacts {
     )
   const isField = /^(input|select|textarea)$/.test(tag)
   const isPressed = tag === 'input' && /^(button|submit|reset)$/.test(element.type ?? '')
+  // biome-ignore lint/performance/useDomNodeTextContent: the text that a reader sees, without hidden parts
   const ownText = isField ? '' : tidy(element.innerText ?? element.textContent)
   const name =
     byIds(element.getAttribute('aria-labelledby')) ||
@@ -126,7 +127,10 @@ export const READ_FACTS = pageScript(readFacts)
 /** Facts of an element as the page gives them. */
 export type { ElementFacts }
 
-/** The ways to find an element again, most stable first: test id, role and name, label, placeholder, id, text, path, XPath. */
+/**
+ * The ways to find an element again, most stable first: test id, role and name, label, placeholder, id, text, path, XPath. Whether one
+ * matches others as well is not looked at: that would cost a call for each on every action.
+ */
 export function toDescriptor(facts: ElementFacts, frame: Target['frame']): ElementDescriptor {
   const { tag, role, name, testId, id, label, placeholder, text, css, xpath } = facts
   const targets: Target[] = []

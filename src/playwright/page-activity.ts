@@ -19,8 +19,10 @@ export class PageActivity {
     page.on('requestfailed', end)
     page.on('framenavigated', (frame) => {
       if (frame !== page.mainFrame()) return
-      // What the page before had asked for is nobody's any more; Playwright does not always report its end.
-      for (const request of [...this.#pending]) if (isOver(request)) this.#pending.delete(request)
+      // A new document: what the one before had asked for is nobody's any more, and its end may not be reported. A change of the
+      // address alone (pushState) has no request.
+      if (![...this.#pending].some((request) => isNavigationOf(page, request))) return
+      this.#pending.clear()
       this.#notify()
     })
     page.on('close', () => {
@@ -44,6 +46,10 @@ export class PageActivity {
   }
 }
 
-function isOver(request: Request): boolean {
-  return request.failure() !== null || request.timing().responseEnd >= 0
+function isNavigationOf(page: Page, request: Request): boolean {
+  try {
+    return request.isNavigationRequest() && request.frame() === page.mainFrame()
+  } catch {
+    return false // a service worker's request has no frame
+  }
 }

@@ -58,6 +58,7 @@ export function readPage({ plan, lists }: ReaderParams): { fields: Record<string
     if (tag === 'select') return Array.from(element.selectedOptions ?? [], (option) => option.text).join(', ')
     if (tag === 'input' && (element.type === 'checkbox' || element.type === 'radio')) return String(element.checked === true)
     if (tag === 'input' || tag === 'textarea') return element.value ?? ''
+    // biome-ignore lint/performance/useDomNodeTextContent: the text that a reader sees, without hidden parts
     return element.innerText ?? element.textContent ?? ''
   }
   function readOne(element: PageElement, field: FieldPlan): string | null {

@@ -14,7 +14,7 @@ import { identify, killBrowserProcesses } from './process-tree.js'
 import { ProcessWatch } from './process-watch.js'
 import { writePreferences } from './profile-preferences.js'
 
-/** What makes Chromium say that it is driven: a bar in every window, and `navigator.webdriver`. */
+/** It puts a bar into every window: "Chromium is being controlled by automated test software". */
 const UNWANTED_ARGUMENTS = ['--enable-automation']
 
 /** Of 50 ms: a launch whose process was killed settles in the first or second. */

@@ -39,7 +39,15 @@ export function mapError(cause: unknown, attempt: Attempt, signal: AbortSignal):
     return fail('TARGET_NOT_FOUND', `${describeTarget(attempt.target)} matched nothing within ${attempt.timeoutMs} ms`, {}, true)
   }
   const obstacle = obstacleIn(message)
-  return fail('TARGET_NOT_ACTIONABLE', `${subject} was not possible within ${attempt.timeoutMs} ms: ${obstacle}`, { obstacle }, true)
+  if (obstacle === null && /performing \w+ action/.test(message)) {
+    return fail('ACTION_TIMEOUT', `${subject} took longer than ${attempt.timeoutMs} ms: the page did not answer`, {}, true)
+  }
+  return fail(
+    'TARGET_NOT_ACTIONABLE',
+    `${subject} was not possible within ${attempt.timeoutMs} ms: ${obstacle ?? 'it did not become ready'}`,
+    { obstacle },
+    true,
+  )
 }
 
 /** Runs a call of Playwright; what it throws comes out as an error of ours. */
@@ -79,7 +87,7 @@ const isTransient = (netError: string) =>
   /CONNECTION|TIMED_OUT|NETWORK_CHANGED|INTERNET_DISCONNECTED|NAME_NOT_RESOLVED|EMPTY_RESPONSE|interrupted/.test(netError)
 
 /** What Playwright's log says last about why it did not act. */
-function obstacleIn(message: string): string {
+function obstacleIn(message: string): string | null {
   const signs = [
     /<[^\n]* intercepts pointer events/,
     /did not find some options/,
@@ -91,7 +99,7 @@ function obstacleIn(message: string): string {
     .map((sign) => [...message.matchAll(new RegExp(sign, 'g'))].at(-1))
     .filter((match) => match !== undefined)
     .sort((a, b) => b.index - a.index)[0]
-  return found === undefined ? 'it did not become ready' : strip(found[0])
+  return found === undefined ? null : strip(found[0])
 }
 
 const strip = (text: string) => text.replaceAll(/\p{Cc}\[\d+m/gu, '').trim()

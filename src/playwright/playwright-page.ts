@@ -84,7 +84,12 @@ export class PlaywrightPage implements PageDriver {
   }
 
   async perform(interaction: PageInteraction, options: PageOperationOptions): Promise<{ readonly element: ElementDescriptor | null }> {
-    return { element: await performInteraction(this.#page, interaction, options, this.#clock) }
+    try {
+      return { element: await performInteraction(this.#page, interaction, options, this.#clock) }
+    } catch (error) {
+      if (options.signal.aborted || isTimeout(error)) await this.#tools.stopScript()
+      throw error
+    }
   }
 
   waitFor(condition: WaitCondition, options: PageOperationOptions): Promise<void> {
@@ -113,6 +118,7 @@ export class PlaywrightPage implements PageDriver {
     const attempt = { what: 'textOf', target, url: this.url(), timeoutMs: options.timeoutMs }
     const matches = target.nth === undefined ? allMatches(this.#page, target).first() : await resolveLocator(this.#page, target)
     const limits = { timeout: options.timeoutMs, signal: options.signal }
+    // biome-ignore lint/performance/useDomNodeTextContent: the text that a reader sees, without hidden parts
     return (await atBoundary(attempt, options, () => matches.innerText(limits))).trim()
   }
 
@@ -138,7 +144,7 @@ export class PlaywrightPage implements PageDriver {
       const value = await this.#bounded('evaluate', options, () => this.#page.evaluate<unknown, unknown>(sourceFunction(source), argument))
       return JSON.parse(JSON.stringify(value) ?? 'null') as Json
     } catch (error) {
-      if (options.signal.aborted || (ActionError.is(error) && error.code === 'ACTION_TIMEOUT')) await this.#tools.stopScript()
+      if (options.signal.aborted || isTimeout(error)) await this.#tools.stopScript()
       if (error instanceof TypeError) throw new ActionError('The value of the script is not JSON', { code: 'ACTION_FAILED', cause: error })
       throw error
     }
@@ -186,3 +192,5 @@ export class PlaywrightPage implements PageDriver {
     )
   }
 }
+
+const isTimeout = (error: unknown) => ActionError.is(error) && error.code === 'ACTION_TIMEOUT'

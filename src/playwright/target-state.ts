@@ -22,6 +22,7 @@ function readState(elements: readonly Rendered[]): TargetState {
     enabled: !first.matches(':disabled') && first.closest('[aria-disabled="true"]') === null,
     checked: isBox ? first.checked === true : ariaChecked === null ? null : ariaChecked === 'true',
     value: tag === 'input' || tag === 'textarea' || tag === 'select' ? (first.value ?? '') : null,
+    // biome-ignore lint/performance/useDomNodeTextContent: the text that a reader sees, without hidden parts
     text: (first.innerText ?? first.textContent ?? '').trim(),
   }
 }

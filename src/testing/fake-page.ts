@@ -13,7 +13,15 @@ import type {
   WaitCondition,
 } from '../sessions/ports.js'
 import { extractFromElements } from './fake-extraction.js'
-import { describeFakeTarget, type FakeElement, type FakePageScript, type FakeSite, findScript, matchElements } from './fake-site.js'
+import {
+  describeFakeTarget,
+  type FakeElement,
+  type FakePageControls,
+  type FakePageScript,
+  type FakeSite,
+  findScript,
+  matchElements,
+} from './fake-site.js'
 
 export interface FakePageParams {
   readonly pageId: string
@@ -36,7 +44,7 @@ export interface FakeElementState extends FakeElement {
 export type FakePageEvent = PageInteraction | { readonly type: 'navigate'; readonly url: string }
 
 /** A scripted page (see {@link FakePageScript}); what was done to it is in {@link FakePage.log}. */
-export class FakePage implements PageDriver {
+export class FakePage implements PageDriver, FakePageControls {
   readonly pageId: string
   /** Every interaction and navigation that took effect, oldest first. */
   readonly log: FakePageEvent[] = []

@@ -1,6 +1,15 @@
 import type { Selectors, Target } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
-import type { FakePage } from './fake-page.js'
+
+/** What an element may do to its page when it is clicked. */
+export interface FakePageControls {
+  /** The page goes elsewhere by itself, at once. */
+  goTo(url: string): void
+  /** Opens a tab, as a pop-up. */
+  openPopup(url: string): unknown
+  /** Begins a download; `path` is the file that it ends as. */
+  download(download: { suggestedFilename: string; url: string; path: string }): void
+}
 
 /** An element of a scripted page: the ways to find it, and what it does. */
 export interface FakeElement {
@@ -20,7 +29,7 @@ export interface FakeElement {
   /** Present, but never ready to be acted on: actions on it wait for their deadline. @default false */
   readonly disabled?: boolean
   /** The address that a click leads to, or what it does. */
-  readonly onClick?: string | ((page: FakePage) => void)
+  readonly onClick?: string | ((page: FakePageControls) => void)
   /** What it holds at first. */
   readonly value?: string
   readonly checked?: boolean

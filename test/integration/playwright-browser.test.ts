@@ -65,6 +65,7 @@ describeUnless(missingBrowser, 'a browser of PlaywrightDriver', () => {
   it('hides the host environment from the browser', async () => {
     process.env.RUNWRIGHT_TEST_SECRET = 'do not leak'
     const { browser } = await launch()
+    delete process.env.RUNWRIGHT_TEST_SECRET
     const environment = await readFile(`/proc/${browser.process?.pid}/environ`, 'latin1')
     expect(environment).not.toContain('do not leak')
     expect(environment).toContain('TMPDIR=')
@@ -105,7 +106,7 @@ describeUnless(missingBrowser, 'a browser of PlaywrightDriver', () => {
 
   it('kills a stopped browser at the deadline of close', async () => {
     const { browser, spec } = await launch()
-    process.kill(browser.process?.pid ?? 0, 'SIGSTOP')
+    process.kill(pidOf(browser), 'SIGSTOP')
     await expect(browser.probe(within(200))).rejects.toMatchObject({ code: 'ACTION_TIMEOUT' })
     await browser.close(within(300))
     expect(collectBrowserProcesses(browser.process, spec.directory)).toEqual([])
@@ -115,7 +116,7 @@ describeUnless(missingBrowser, 'a browser of PlaywrightDriver', () => {
     const figures: number[] = []
     for (let round = 0; round < 5; round += 1) {
       const { browser } = await launch()
-      const pid = browser.process?.pid ?? 0
+      const pid = pidOf(browser)
       const reasons: string[] = []
       const lost = new Promise<number>((resolve) => {
         browser.onLost((reason) => {

@@ -330,6 +330,21 @@ describeUnless(missingBrowser, 'a page of PlaywrightDriver', () => {
       expect(picture.subarray(0, 2)).toEqual(Buffer.from([0xff, 0xd8]))
     })
 
+    it('frees a page whose handler never yields, at the deadline and on an abort', async () => {
+      const click = { type: 'click', target: { text: 'spin' } } as const
+      await page.navigate(`${site.base}/spin`, within())
+      await expect(act(click, 700)).rejects.toMatchObject({ code: 'ACTION_TIMEOUT' })
+      expect(await page.title(within(2_000))).toBe('Spin')
+      const controller = new AbortController()
+      const spinning = act(click, 20_000, controller.signal)
+      await new Promise((resolve) => setTimeout(resolve, 400))
+      const abortedAtMs = performance.now()
+      controller.abort(new Error('stop'))
+      await expect(spinning).rejects.toThrow('stop')
+      console.log(`click on a page that spins aborted: settled after ${Math.round(performance.now() - abortedAtMs)} ms`)
+      expect(await page.title(within(2_000))).toBe('Spin')
+    })
+
     it('answers PAGE_CLOSED once it is closed', async () => {
       const other = await launched.browser.newPage(within())
       await other.close(within())

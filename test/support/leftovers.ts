@@ -1,5 +1,4 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 
 /** Processes that descend from a pid, by pid and command line; read from /proc. */
 export async function descendants(rootPid: number): Promise<readonly { pid: number; command: string }[]> {
@@ -23,9 +22,9 @@ export async function processesNaming(text: string): Promise<readonly { pid: num
   return (await allProcesses()).filter(({ command, pid }) => pid !== process.pid && command.includes(text))
 }
 
-/** Names of the library's own folders in the folder for temporary files. */
-export async function ownFolders(): Promise<readonly string[]> {
-  return (await readdir(tmpdir())).filter((name) => name.startsWith('runwright-')).sort()
+/** Names of the library's own folders in a folder for temporary files. */
+export async function ownFolders(temporary: string): Promise<readonly string[]> {
+  return (await readdir(temporary)).filter((name) => name.startsWith('runwright-')).sort()
 }
 
 /** Ports on which a process listens over TCP. */
