@@ -16,6 +16,11 @@ export interface ActionTexts {
 export interface ActionFiles {
   /** Stores a picture; gives its artifact id. */
   saveScreenshot(picture: Buffer, format: 'png' | 'jpeg'): Promise<string>
+  /**
+   * The content that an `upload_file` action means, as a data address. An artifact id or a data address; never a path, as definitions
+   * come from outside.
+   */
+  dataAddress(reference: string): Promise<string>
 }
 
 /** Everything that one block attempt lends to its actions. */

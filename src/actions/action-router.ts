@@ -177,7 +177,7 @@ function recordedValue(action: Action): Json {
     case 'press_key':
       return action.key
     case 'upload_file':
-      return action.file
+      return action.file.startsWith('data:') ? `data: (${action.file.length} characters)` : action.file
     case 'goto_url':
     case 'new_tab':
       return action.url ?? null

@@ -1,7 +1,6 @@
-import { type ActionOf, matchesUrl, type Target } from '../definition/index.js'
+import { type ActionOf, describeTarget, matchesUrl, type Target } from '../definition/index.js'
 import { ActionError, type Json } from '../errors/index.js'
 import type { PageDriver, PageOperationOptions, TargetState } from '../sessions/ports.js'
-import { describeTarget } from './describe-action.js'
 
 /** Tests a page against an `assert` action; rejects with `ASSERTION_FAILED`, expected and received in its details. */
 export async function assertPage(action: ActionOf<'assert'>, page: PageDriver, options: PageOperationOptions): Promise<void> {

@@ -42,7 +42,10 @@ const performers: { readonly [T in PageType]: Performer<T> } = {
   check: interact,
   uncheck: interact,
   press_key: interact,
-  upload_file: interact,
+  upload_file: async ({ action, page, options, context }) => {
+    await page.perform({ ...action, file: await context.files.dataAddress(action.file) }, options)
+    return {}
+  },
   drag_and_drop: interact,
   scroll: interact,
   goto_url: async ({ action, page, options }) => ({ value: { ...(await page.navigate(absoluteUrl(action.url), options)) } }),
@@ -65,7 +68,7 @@ const performers: { readonly [T in PageType]: Performer<T> } = {
     return {}
   },
   screenshot: async ({ action, page, options, context }) => {
-    const picture = await page.screenshot({ format: 'png', fullPage: action.fullPage }, options)
+    const picture = await page.screenshot({ format: 'png', fullPage: action.fullPage, target: action.target }, options)
     return { value: await context.files.saveScreenshot(picture, 'png') }
   },
   extract: async ({ action, page, options }) => {

@@ -44,3 +44,13 @@ export const targetSchema = requireKeys(
 
 /** One element of a page, see `targetSchema`. */
 export type Target = z.infer<typeof targetSchema>
+
+/** Names a target in a message: `css "#go"`, `button "Save" in frame "#pay"`. */
+export function describeTarget(target: Target): string {
+  const { nth, frame } = target
+  const key = (['css', 'xpath', 'label', 'placeholder', 'testId', 'text'] as const).find((candidate) => target[candidate] !== undefined)
+  const name = target.name === undefined ? '' : ` ${JSON.stringify(target.name)}`
+  const what = key === undefined ? `${target.role ?? 'element'}${name}` : `${key} ${JSON.stringify(target[key])}`
+  const frames = frame === undefined ? [] : [frame].flat().map((one) => JSON.stringify(one))
+  return `${what}${nth === undefined ? '' : ` nth ${nth}`}${frames.length === 0 ? '' : ` in frame ${frames.join(' > ')}`}`
+}

@@ -2,7 +2,7 @@ import type { ActionContext, ActionRecord } from '../actions/index.js'
 import type { BlockDefinition } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import type { BlockEntry } from './block-journal.js'
-import { saveRunFile } from './run-files.js'
+import { readAsDataAddress, saveRunFile } from './run-files.js'
 import type { RunState } from './run-state.js'
 
 export interface AttemptActionsParams {
@@ -32,6 +32,7 @@ export function attemptActions({ state, block, entry, signal, onRecord }: Attemp
         const filename = `${block.label}-${entry.attempt}.${format === 'jpeg' ? 'jpg' : 'png'}`
         return (await saveRunFile({ state, entry, type: 'screenshot', filename, body: picture, signal })).artifactId
       },
+      dataAddress: (reference) => readAsDataAddress(environment.artifacts, entry.organizationId, reference),
     },
     browser: () => state.browser.open(),
     record: (record) => {

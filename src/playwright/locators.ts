@@ -42,20 +42,3 @@ function byKey(scope: Scope, target: Target): Locator {
   if (target.testId !== undefined) return scope.getByTestId(target.testId)
   return scope.getByText(target.text ?? '')
 }
-
-/** Names a target in a message: `css "#go"`, `role button "Save" in frame "#pay"`. */
-export function describeTarget(target: Target): string {
-  const { nth, frame } = target
-  const keys = ['css', 'xpath', 'label', 'placeholder', 'testId', 'text'] as const
-  const key = keys.find((candidate) => target[candidate] !== undefined)
-  const name = target.name === undefined ? '' : ` ${JSON.stringify(target.name)}`
-  const what = key === undefined ? `role ${target.role ?? '?'}${name}` : `${key} ${JSON.stringify(target[key])}`
-  const where =
-    frame === undefined
-      ? ''
-      : ` in frame ${[frame]
-          .flat()
-          .map((one) => JSON.stringify(one))
-          .join(' > ')}`
-  return `${what}${nth === undefined ? '' : ` nth ${nth}`}${where}`
-}

@@ -1,7 +1,6 @@
-import type { Target } from '../definition/index.js'
+import { describeTarget, type Target } from '../definition/index.js'
 import { ActionError, type ActionErrorCode, type Json, RunwrightError } from '../errors/index.js'
 import type { PageOperationOptions } from '../sessions/ports.js'
-import { describeTarget } from './locators.js'
 
 /** What was attempted, for the message of an error. */
 export interface Attempt {

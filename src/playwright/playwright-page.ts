@@ -14,7 +14,7 @@ import type {
 } from '../sessions/ports.js'
 import { extractFromPage } from './extraction.js'
 import { performInteraction } from './interactions.js'
-import { allMatches, resolveLocator } from './locators.js'
+import { allMatches, locatorOf, resolveLocator } from './locators.js'
 import { PageActivity } from './page-activity.js'
 import { PageDebugger } from './page-debugger.js'
 import { navigate } from './page-navigation.js'
@@ -155,10 +155,12 @@ export class PlaywrightPage implements PageDriver {
   }
 
   screenshot(params: ScreenshotParams, options: PageOperationOptions): Promise<Buffer> {
-    const { format = 'png', quality, fullPage = false } = params
-    const more = format === 'jpeg' && quality !== undefined ? { quality } : {}
+    const { format = 'png', quality, fullPage = false, target } = params
+    const shared = { type: format, timeout: options.timeoutMs, ...(format === 'jpeg' && quality !== undefined ? { quality } : {}) }
     return this.#bounded('screenshot', options, (signal) =>
-      this.#page.screenshot({ type: format, fullPage, timeout: options.timeoutMs, signal, ...more }),
+      target === undefined
+        ? this.#page.screenshot({ ...shared, fullPage, signal })
+        : locatorOf(this.#page, target).screenshot({ ...shared, signal }),
     )
   }
 

@@ -4,8 +4,7 @@ import { ActionError } from '../errors/index.js'
 export type InputFile = string | { readonly name: string; readonly mimeType: string; readonly buffer: Buffer }
 
 /**
- * What an `upload_file` puts into the page: the path of a file on this machine, or a data address. The router has turned artifacts and
- * http addresses into paths before.
+ * What an `upload_file` puts into the page: the path of a file on this machine, or a data address (the router makes one of artifacts).
  *
  * @throws {ActionError} `ACTION_FAILED` for any other address
  */

@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core'
+import { describeTarget, matchesUrl } from '../definition/index.js'
 import type { PageOperationOptions, WaitCondition } from '../sessions/ports.js'
-import { allMatches, describeTarget, resolveLocator } from './locators.js'
+import { allMatches, resolveLocator } from './locators.js'
 import { type Attempt, atBoundary } from './playwright-errors.js'
-import { fitsUrlPattern } from './url-pattern.js'
 
 /** Waits for one condition. A target may match several elements here: one visible match is enough, all must be hidden. */
 export function waitForCondition(page: Page, condition: WaitCondition, options: PageOperationOptions): Promise<void> {
@@ -22,7 +22,7 @@ export function waitForCondition(page: Page, condition: WaitCondition, options: 
   }
   if ('url' in condition) {
     return bounded({ what: `Waiting for the address ${condition.url}` }, () =>
-      page.waitForURL((url) => fitsUrlPattern(condition.url, url.href), { waitUntil: 'commit', ...limits }),
+      page.waitForURL((url) => matchesUrl(condition.url, url.href), { waitUntil: 'commit', ...limits }),
     )
   }
   if ('text' in condition) {

@@ -70,6 +70,8 @@ export interface ScreenshotParams {
   /** 1 to 100, jpeg only. */
   readonly quality?: number
   readonly fullPage?: boolean
+  /** Only this element. */
+  readonly target?: Target | undefined
 }
 
 /** A file that a page is downloading. */

@@ -3,7 +3,7 @@ import { canonicalOrder, canonicalWhere, invalidQuery } from './canonical-query.
 import { acceptChanges, completeRow, fitsColumn } from './rows.js'
 import type { CommitResult, NewEvent, Write } from './storage.js'
 import { type ColumnMeta, type TableMeta, tableMeta } from './table-meta.js'
-import { acceptJson, invalidRow, kindOf } from './values.js'
+import { acceptJson, invalidRow, kindOf, storableText } from './values.js'
 
 /** A batch as adapters see it, and the way back from its result to the batch that the caller gave. */
 export interface CanonicalBatch {
@@ -105,12 +105,12 @@ function checkComputed(meta: TableMeta, column: ColumnMeta, computed: Parameters
 }
 
 function idOf(meta: TableMeta, id: unknown): string {
-  if (typeof id === 'string') return id
+  if (typeof id === 'string') return storableText(id)
   throw invalidQuery(meta, meta.primaryKey, 'a string', kindOf(id))
 }
 
 function streamOf(write: LooseWrite): string {
-  if (typeof write.stream === 'string' && write.stream !== '') return write.stream
+  if (typeof write.stream === 'string' && write.stream !== '') return storableText(write.stream)
   throw invalidBatch(`The stream of an ${write.op} must be a string, not ${kindOf(write.stream)}`, { op: write.op })
 }
 
@@ -122,8 +122,9 @@ function eventsOf(write: LooseWrite, index: number): NewEvent[] {
     for (const column of eventTexts) {
       if (typeof event[column] !== 'string') throw invalidRow({ table: 'events', column }, 'a string', kindOf(event[column]))
     }
-    const { id, type, organizationId } = event
-    return { id, type, organizationId, payload: acceptJson(event.payload, { table: 'events', column: 'payload' }) as Json }
+    const payload = acceptJson(event.payload, { table: 'events', column: 'payload' }) as Json
+    const [id, type, organizationId] = [storableText(event.id), storableText(event.type), storableText(event.organizationId)]
+    return { id, type, organizationId, payload }
   })
 }
 

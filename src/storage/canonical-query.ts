@@ -3,7 +3,7 @@ import { fitsColumn, isComputed } from './rows.js'
 import type { TableName } from './schema.js'
 import type { Condition, FindParams, Where } from './storage.js'
 import { type ColumnMeta, columnOf, type TableMeta } from './table-meta.js'
-import { isOfKind, isPlainObject, kindOf } from './values.js'
+import { isOfKind, isPlainObject, kindOf, storableText } from './values.js'
 
 type AnyWhere = Where<Record<string, unknown>>
 type Operator = keyof Condition
@@ -49,7 +49,7 @@ function canonicalCondition(meta: TableMeta, column: ColumnMeta, given: unknown)
   if (given === null) return { isNull: true }
   if (typeof given !== 'object' || given instanceof Date || isComputed(given)) {
     checkOperand(meta, column, 'eq', given)
-    return { eq: given }
+    return { eq: storableOperand(given) }
   }
   const condition: Record<string, unknown> = {}
   let isEmpty = true
@@ -58,10 +58,16 @@ function canonicalCondition(meta: TableMeta, column: ColumnMeta, given: unknown)
     if (!operators.has(operator)) throw invalidQuery(meta, column.name, `one of ${[...operators].join(', ')}`, `the operator "${operator}"`)
     if (operand === undefined) continue
     checkOperand(meta, column, operator as Operator, operand)
-    condition[operator] = operand
+    condition[operator] = storableOperand(operand)
     isEmpty = false
   }
   return isEmpty ? undefined : condition
+}
+
+/** Texts of a condition as rows hold them, so that a row is found by the text with which it was written. */
+function storableOperand(operand: unknown): unknown {
+  if (typeof operand === 'string') return storableText(operand)
+  return Array.isArray(operand) ? operand.map(storableOperand) : operand
 }
 
 function checkOperand(meta: TableMeta, column: ColumnMeta, operator: Operator, operand: unknown): void {
@@ -110,7 +116,7 @@ export function canonicalFind(meta: TableMeta, params: FindParams): FindParams {
     where: canonicalWhere(meta, params.where),
     orderBy: canonicalOrder(meta, params.orderBy),
     limit: checkedLimit(params.limit ?? 100),
-    ...(after === undefined ? {} : { after }),
+    ...(after === undefined ? {} : { after: storableText(after) }),
   } as unknown as FindParams
 }
 

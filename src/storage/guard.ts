@@ -5,7 +5,7 @@ import { canonicalFind, canonicalWhere, checkedLimit, invalidQuery } from './can
 import type { Row, TableName } from './schema.js'
 import type { CommitResult, FindParams, Storage, StorageCapabilities, StoredEvent, Wake, Where, Write } from './storage.js'
 import { tableMeta } from './table-meta.js'
-import { kindOf } from './values.js'
+import { kindOf, storableText } from './values.js'
 
 const guards = new WeakMap<Storage, Storage>()
 
@@ -14,7 +14,7 @@ const guards = new WeakMap<Storage, Storage>()
  * rows and queries are checked and completed before they are sent; whatever it throws is a coded error.
  *
  * The same adapter gives the same guard, so that the facades of a host agree on whether it is open; a guard gives itself.
- * Adapters can rely on what they are handed: whole rows, conditions as operators, orders that are total.
+ * Adapters can rely on what they are handed: whole rows, conditions as operators, orders that are total, text without NUL and lone surrogates.
  */
 export function guardStorage(storage: Storage): Storage {
   const present = guards.get(storage)
@@ -58,7 +58,7 @@ class GuardedStorage implements Storage {
     return this.#call('get', () => {
       const meta = tableMeta(table)
       if (typeof id !== 'string') throw invalidQuery(meta, meta.primaryKey, 'a string', kindOf(id))
-      return this.#adapter.get(table, id)
+      return this.#adapter.get(table, storableText(id))
     })
   }
 
@@ -89,7 +89,7 @@ class GuardedStorage implements Storage {
           details: { stream: kindOf(stream), after: String(after) },
         })
       }
-      return this.#adapter.readEvents({ stream, after, limit: checkedLimit(limit) })
+      return this.#adapter.readEvents({ stream: storableText(stream), after, limit: checkedLimit(limit) })
     })
   }
 

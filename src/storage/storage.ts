@@ -156,7 +156,8 @@ export interface Wake {
 
 /**
  * Where rows and events live. An adapter moves rows and knows no domain rule; the rules are conditions in the writes that it is handed.
- * Values that cross it are JSON or `Date`, copied in and out.
+ * Values that cross it are JSON or `Date`, copied in and out. The guard replaces NUL characters and lone surrogates in texts, keys of JSON
+ * included, by U+FFFD on the way in (rows, ids, conditions, streams and events): databases in UTF-8 refuse or lose them.
  */
 export interface Storage {
   readonly capabilities: StorageCapabilities

@@ -4,6 +4,16 @@ import type { ColumnMeta, TableMeta } from './table-meta.js'
 /** Deeper JSON is refused; it also ends the walk through a cycle. */
 const MAX_DEPTH = 500
 
+/** NUL, or half of a surrogate pair perhaps: the cheap test that nearly every text fails. */
+const SUSPECT = /[\0\ud800-\udfff]/
+/** With the `u` flag a whole pair is one character, so that only lone halves match. */
+const UNSTORABLE = /[\0\p{Cs}]/gu
+
+/** Text that every database can hold: NUL and lone surrogates, which UTF-8 databases refuse or lose, become U+FFFD. */
+export function storableText(text: string): string {
+  return SUSPECT.test(text) ? text.replace(UNSTORABLE, '\ufffd') : text
+}
+
 /** Where a refused value was found. */
 export interface ValuePlace {
   readonly table: string
@@ -29,12 +39,13 @@ export function invalidRow(place: ValuePlace, expected: string, received: string
 }
 
 /**
- * Copies a JSON value as it comes in: undefined properties are left out, as JSON does.
+ * Copies a JSON value as it comes in: undefined properties are left out, as JSON does, and texts made storable, keys too.
  * @throws {StorageError} `STORAGE_INVALID_ROW` for anything that JSON cannot carry.
  */
 export function acceptJson(value: unknown, place: ValuePlace, path = '', depth = 0): unknown {
   switch (typeof value) {
     case 'string':
+      return storableText(value)
     case 'boolean':
       return value
     case 'number':
@@ -53,7 +64,7 @@ function acceptArray(value: readonly unknown[], place: ValuePlace, path: string,
   const copy: unknown[] = []
   for (let index = 0; index < value.length; index++) {
     const item = value[index]
-    copy.push(isPlainScalar(item) ? item : acceptJson(item, place, `${path}[${index}]`, depth + 1))
+    copy.push(typeof item === 'string' ? storableText(item) : acceptJson(item, place, `${path}[${index}]`, depth + 1))
   }
   return copy
 }
@@ -63,7 +74,8 @@ function acceptObject(value: Record<string, unknown>, place: ValuePlace, path: s
   for (const key of Object.keys(value)) {
     const item = value[key]
     if (item === undefined) continue
-    assign(copy, key, isPlainScalar(item) ? item : acceptJson(item, place, `${path}.${key}`, depth + 1))
+    const stored = typeof item === 'string' ? storableText(item) : acceptJson(item, place, `${path}.${key}`, depth + 1)
+    assign(copy, storableText(key), stored)
   }
   return copy
 }
@@ -76,8 +88,6 @@ export function copyJson(value: unknown): unknown {
   for (const key of Object.keys(value)) assign(copy, key, copyJson((value as Record<string, unknown>)[key]))
   return copy
 }
-
-const isPlainScalar = (value: unknown) => typeof value === 'string' || typeof value === 'boolean' || value === null
 
 /** `__proto__` is a key like any other in JSON; assigning it would change the prototype. */
 function assign(target: Record<string, unknown>, key: string, value: unknown): void {
@@ -130,7 +140,7 @@ export function acceptValue(table: string, column: ColumnMeta, value: unknown): 
   }
   if (column.kind === 'json') return acceptJson(value, { table, column: column.name })
   if (column.kind === 'instant') return new Date((value as Date).getTime())
-  return value
+  return typeof value === 'string' ? storableText(value) : value
 }
 
 /** Copies a row that was accepted before. */

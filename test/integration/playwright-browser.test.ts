@@ -7,6 +7,12 @@ import { collectBrowserProcesses } from '../../src/playwright/process-tree.js'
 import { describeUnless } from '../support/skips.js'
 import { createSpec, type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from './playwright-kit.js'
 
+/** Never 0, which would be our own process group. */
+function pidOf(browser: Launched['browser']): number {
+  if (browser.process === null) throw new Error('the browser has no known process')
+  return browser.process.pid
+}
+
 describeUnless(missingBrowser, 'a browser of PlaywrightDriver', () => {
   let site: Awaited<ReturnType<typeof startSite>>
   beforeAll(async () => {

@@ -24,7 +24,7 @@ export const house: Readonly<Record<string, RoomRule>> = {
   engine: { values: ['definition', 'blocks', 'scripts', 'actions', ...storageAndBelow], types: ['sessions', 'streaming'] },
   debug: { values: storageAndBelow, types: ['engine', 'sessions'] },
   // What it implements are the ports of sessions/ and streaming/; targets and selectors come from definition/.
-  playwright: { values: ['runtime', 'errors'], types: ['sessions', 'streaming', 'definition'] },
+  playwright: { values: ['runtime', 'errors', 'definition'], types: ['sessions', 'streaming'] },
   postgres: { values: ['storage', 'runtime', 'errors'], types: ['events'] },
   http: { values: ['definition', 'errors'], types: ['engine', 'sessions', 'streaming', 'debug'] },
   testing: { values: 'anything' },

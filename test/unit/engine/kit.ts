@@ -101,7 +101,7 @@ const turnOfLoop = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** Waits, in turns of the event loop, until something is true. */
 export async function until(isTrue: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
-  for (let turn = 0; turn < 2_000; turn++) {
+  for (const giveUpAt = performance.now() + 5_000; performance.now() < giveUpAt; ) {
     if (await isTrue()) return
     await turnOfLoop()
   }

@@ -1,12 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { matchesUrl } from '../../../src/definition/index.js'
+import { describeTarget } from '../../../src/definition/index.js'
 import { ActionError } from '../../../src/errors/index.js'
 import { safeFilename } from '../../../src/playwright/download-file.js'
-import { describeTarget } from '../../../src/playwright/locators.js'
 import { mapError } from '../../../src/playwright/playwright-errors.js'
 import { toInputFile } from '../../../src/playwright/upload-file.js'
-import { fitsUrlPattern } from '../../../src/playwright/url-pattern.js'
 
 const attempt = { what: 'click', target: { css: '#x' }, url: 'https://a.test/', timeoutMs: 300 }
 const quiet = new AbortController().signal
@@ -63,24 +61,8 @@ describe('mapError', () => {
 
 describe('describeTarget', () => {
   it('names kind, place and frame', () => {
-    expect(describeTarget({ role: 'button', name: 'Save', nth: -1, frame: ['#a', '#b'] })).toBe(
-      'role button "Save" nth -1 in frame "#a" > "#b"',
-    )
+    expect(describeTarget({ role: 'button', name: 'Save', nth: -1, frame: ['#a', '#b'] })).toBe('button "Save" nth -1 in frame "#a" > "#b"')
     expect(describeTarget({ testId: 'x' })).toBe('testId "x"')
-  })
-})
-
-describe('fitsUrlPattern', () => {
-  it('says what matchesUrl of the definition says', () => {
-    const text = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*'), maxLength: 8 })
-    fc.assert(
-      fc.property(
-        text,
-        fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 10 }),
-        (pattern, url) => fitsUrlPattern(pattern, url) === matchesUrl(pattern, url),
-      ),
-      { numRuns: 5_000 },
-    )
   })
 })
 
