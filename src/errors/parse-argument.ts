@@ -1,18 +1,30 @@
 import type { z } from 'zod'
 import { InvalidArgumentError } from './lifecycle-errors.js'
 
-/** Checks options or arguments; the first thing that does not fit is an `InvalidArgumentError` with path, expected and received. */
+/**
+ * Checks options or arguments; the first thing that does not fit is an `InvalidArgumentError` with path, expected and received.
+ * @param what - whose they are, for the message: `SessionPool`, `startRun`
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT`
+ */
 export function parseArgument<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
-  const path = [what, ...(issue?.path.map(String) ?? [])].join('.')
-  const received = issue === undefined ? value : issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], value)
-  throw new InvalidArgumentError(`${path}: ${issue?.message ?? 'does not fit'}`, {
+  const issue = parsed.error.issues[0] as Issue
+  const path = [...issue.path.map(String), ...(issue.keys === undefined ? [] : [issue.keys.join(', ')])].join('.') || '(all)'
+  const received = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], value)
+  throw new InvalidArgumentError(`${what}: ${path}: ${issue.message}`, {
     path,
-    expected: issue !== undefined && 'expected' in issue ? String(issue.expected) : (issue?.message ?? 'another value'),
-    received: describe(received),
+    expected: issue.keys === undefined ? (issue.expected ?? issue.message) : 'a known key',
+    received: issue.keys === undefined ? describe(received) : issue.keys.join(', '),
   })
+}
+
+/** What is read of an issue of zod's; `keys` are those that a strict object does not know. */
+interface Issue {
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+  readonly expected?: string
+  readonly keys?: readonly string[]
 }
 
 /** Kind of a value, and the value where it is a plain number, boolean or short text. */

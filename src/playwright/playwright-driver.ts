@@ -1,7 +1,7 @@
 import { mkdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BrowserContext, CDPSession } from 'playwright-core'
-import { BrowserLaunchError, InvalidArgumentError } from '../errors/index.js'
+import { BrowserLaunchError, parseArgument } from '../errors/index.js'
 import { type Clock, sleep, systemClock, withDeadline } from '../runtime/index.js'
 import type { BrowserDriver, LaunchSpec, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
 import { findChromium } from './chromium-finder.js'
@@ -36,7 +36,7 @@ export class PlaywrightDriver implements BrowserDriver {
 
   /** @throws {InvalidArgumentError} `INVALID_ARGUMENT` for an unknown or unfit option */
   constructor(options: PlaywrightDriverOptions = {}, internals: { readonly clock?: Clock } = {}) {
-    this.#settings = parseOptions(options)
+    this.#settings = parseArgument(playwrightDriverOptionsSchema, options, 'PlaywrightDriver')
     this.#clock = internals.clock ?? systemClock
     this.#watch = new ProcessWatch(this.#clock)
   }
@@ -125,17 +125,6 @@ export class PlaywrightDriver implements BrowserDriver {
     }
     await killBrowserProcesses(null, spec.directory, this.#clock)
   }
-}
-
-function parseOptions(options: PlaywrightDriverOptions): PlaywrightDriverSettings {
-  const parsed = playwrightDriverOptionsSchema.safeParse(options)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  const path = issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : (issue?.path.join('.') ?? '')
-  throw new InvalidArgumentError(`PlaywrightDriver: ${path}: ${issue?.message ?? 'unfit options'}`, {
-    path,
-    expected: `an option of PlaywrightDriver: ${Object.keys(playwrightDriverOptionsSchema.shape).join(', ')}`,
-  })
 }
 
 async function prepareFolders(spec: LaunchSpec, folders: BrowserFolders): Promise<void> {

@@ -119,6 +119,7 @@ export class SessionCloser {
     this.#leaveLiveSet(row)
     await this.#registry.launching(row.browserSessionId)?.settled
     await this.#registry.ending(row.browserSessionId)?.done
-    return toBrowserSession(row)
+    const last = await this.#settings.storage.get('browser_sessions', row.browserSessionId) // its display was cleared meanwhile
+    return toBrowserSession(last ?? row)
   }
 }

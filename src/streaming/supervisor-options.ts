@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { InvalidArgumentError } from '../errors/index.js'
+import { parseArgument } from '../errors/index.js'
 import type { ListenerErrorHandler } from '../events/index.js'
 import {
   type Clock,
@@ -68,21 +68,7 @@ export type ResolvedSupervisorOptions = ReturnType<typeof parseSupervisorOptions
 
 /** Fills in the defaults. @throws {InvalidArgumentError} that names the first option that does not fit. */
 export function parseSupervisorOptions(options: StreamingSupervisorOptions) {
-  const parsed = supervisorOptionsSchema.safeParse(options)
-  if (!parsed.success) throw invalid('StreamingSupervisor', parsed.error)
-  const ids = parsed.data.ids ?? createIds({ clock: parsed.data.clock, random: parsed.data.random })
-  return { ...parsed.data, storage: guardStorage(parsed.data.storage), ids, hostId: parsed.data.hostId ?? ids.next('host') }
-}
-
-/** Arguments as the schema reads them. @throws {InvalidArgumentError} that names the first one that does not fit. */
-export function check<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value)
-  if (!parsed.success) throw invalid(what, parsed.error)
-  return parsed.data
-}
-
-function invalid(what: string, error: z.ZodError): InvalidArgumentError {
-  const [issue] = error.issues
-  const path = issue?.path.join('.') || (issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : 'options')
-  return new InvalidArgumentError(`${what}: ${path}: ${issue?.message ?? 'invalid'}`, { path, expected: issue?.message ?? 'a valid value' })
+  const parsed = parseArgument(supervisorOptionsSchema, options, 'StreamingSupervisor')
+  const ids = parsed.ids ?? createIds({ clock: parsed.clock, random: parsed.random })
+  return { ...parsed, storage: guardStorage(parsed.storage), ids, hostId: parsed.hostId ?? ids.next('host') }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { InvalidArgumentError, NotRunningError } from '../errors/index.js'
+import { InvalidArgumentError, NotRunningError, parseArgument } from '../errors/index.js'
 import { type AnyEvent, type Listener, type StreamingEventType, TypedBus } from '../events/index.js'
 import { closeAll, Lifecycle } from '../runtime/index.js'
 import { AdmissionDesk } from './admission.js'
@@ -27,7 +27,7 @@ import {
 } from './stream-params.js'
 import { StreamingJournal } from './streaming-journal.js'
 import { type DisplayState, describeDisplays, type StreamingHealth } from './streaming-state.js'
-import { check, parseSupervisorOptions, type ResolvedSupervisorOptions, type StreamingSupervisorOptions } from './supervisor-options.js'
+import { parseSupervisorOptions, type ResolvedSupervisorOptions, type StreamingSupervisorOptions } from './supervisor-options.js'
 import { type IssuedViewToken, ViewTokens } from './view-tokens.js'
 import { ViewerRegistry } from './viewer-registry.js'
 
@@ -110,7 +110,7 @@ export class StreamingSupervisor {
   async startDisplay(params: StartDisplayParams): Promise<Display> {
     this.#assertRunning()
     const { organizationId: _, signal, ...wanted } = params
-    const request = check('startDisplay', startDisplaySchema, wanted)
+    const request = parseArgument(startDisplaySchema, wanted, 'startDisplay')
     return this.#displays.start({ organizationId: this.#organization(params), ...request }, signal)
   }
 
@@ -141,7 +141,7 @@ export class StreamingSupervisor {
    */
   async issueToken(params: IssueTokenParams): Promise<IssuedViewToken> {
     const { organizationId: _, ...wanted } = params
-    const { origin = null, userId = null, ...request } = check('issueToken', issueTokenSchema, wanted)
+    const { origin = null, userId = null, ...request } = parseArgument(issueTokenSchema, wanted, 'issueToken')
     return this.#views.issue({ organizationId: this.#organization(params), ...request, origin, userId })
   }
 
@@ -158,7 +158,7 @@ export class StreamingSupervisor {
   /** A picture of the session's active page. @throws {StreamingError} `STREAM_UNAVAILABLE` when its browser is not on this host. */
   async screenshot(params: ScreenshotParams): Promise<Screenshot> {
     const { organizationId: _, signal, ...wanted } = params
-    const request = check('screenshot', screenshotSchema, wanted)
+    const request = parseArgument(screenshotSchema, wanted, 'screenshot')
     await liveSession(this.#options.storage, { organizationId: this.#organization(params), ...request })
     return this.#screenshots.take({ ...request, signal })
   }

@@ -8,7 +8,7 @@ describe('closing a session', () => {
     const { browserSessionId } = await pool.create()
     expect([streaming.views.size, directories().length]).toEqual([1, 1])
     const closed = await pool.close({ browserSessionId })
-    expect(closed).toMatchObject({ status: 'completed', closeReason: 'user', displayNumber: null })
+    expect(closed).toMatchObject({ status: 'completed', closeReason: 'user' })
     expect(closed.completedAt).not.toBeNull()
     expect(await row(storage, browserSessionId)).toMatchObject({ status: 'completed' })
     expect([streaming.views.size, driver.liveHandles, directories()]).toEqual([0, 0, []])
