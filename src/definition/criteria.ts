@@ -7,5 +7,5 @@ export const criteriaSchema = z.strictObject({
   expression: z.string().min(1),
 })
 
-/** A condition, see {@link criteriaSchema}. */
+/** A condition, see `criteriaSchema`. */
 export type Criteria = z.infer<typeof criteriaSchema>

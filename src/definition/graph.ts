@@ -24,7 +24,7 @@ export interface WorkflowGraph {
   readonly order: readonly string[]
 }
 
-/** Options of {@link analyzeGraph} and {@link buildGraph}. */
+/** Options of `analyzeGraph` and {@link buildGraph}. */
 export interface GraphOptions {
   /** Top level only: taken out of the walk; references to it become null. */
   readonly finallyBlockLabel?: string | null | undefined

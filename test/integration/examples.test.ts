@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
@@ -9,7 +8,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 
 describeUnless(missing('chromium'), 'the examples in docs/', () => {
   it('first-workflow.ts does what docs/getting-started.md says', async () => {
-    const command = [join(root, 'node_modules/tsx/dist/cli.mjs'), '--tsconfig', 'examples/tsconfig.run.json', 'examples/first-workflow.ts']
+    const command = ['scripts/run-example.mjs', 'examples/first-workflow.ts']
     const { stdout, stderr } = await promisify(execFile)(process.execPath, command, { cwd: root, timeout: 50_000 })
     expect(stderr).toBe('')
     expect(stdout).toMatch(/menu took \d+ ms\npick took \d+ ms\ncompleted \[ 'tea' \]/)

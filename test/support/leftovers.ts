@@ -22,11 +22,6 @@ export async function processesNaming(text: string): Promise<readonly { pid: num
   return (await allProcesses()).filter(({ command, pid }) => pid !== process.pid && command.includes(text))
 }
 
-/** Names of the library's own folders in a folder for temporary files. */
-export async function ownFolders(temporary: string): Promise<readonly string[]> {
-  return (await readdir(temporary)).filter((name) => name.startsWith('runwright-')).sort()
-}
-
 /** Ports on which a process listens over TCP. */
 export async function listeningPorts(pid: number): Promise<readonly number[]> {
   const inodes = new Set<string>()

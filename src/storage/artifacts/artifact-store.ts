@@ -21,7 +21,7 @@ export interface StoredBytes {
 
 /**
  * Where the bytes of artifacts live. Keys are relative paths of letters, digits and `._~-`, at most 512 characters; a store refuses any
- * other with `ARTIFACT_KEY_INVALID` (see {@link checkArtifactKey}).
+ * other with `ARTIFACT_KEY_INVALID` (see `checkArtifactKey`).
  */
 export interface ArtifactStore {
   /** Stores all bytes or none; replaces what the key held. Rejects with `ARTIFACT_TOO_LARGE` past the store's limit. */

@@ -58,6 +58,8 @@ export const packages: Readonly<Record<string, PackageRule>> = {
     typesAt: ['errors'],
   },
   'playwright-core': { at: ['playwright'], isLazy: true },
+  pg: { at: ['postgres'], isLazy: true },
+  '@electric-sql/pglite': { at: ['postgres'], isLazy: true },
   eventemitter3: { at: ['events'] },
   'p-queue': { at: ['engine/dispatcher.ts', 'sessions/launch-queue.ts'] },
   ulid: { at: ['runtime'] },

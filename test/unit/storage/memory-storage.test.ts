@@ -1,17 +1,18 @@
 import { describe, it } from 'vitest'
-import { guardStorage, MemoryStorage } from '../../../src/storage/index.js'
-import { contractCases } from './contract-cases.js'
+import { MemoryStorage } from '../../../src/storage/index.js'
+import { storageContract } from '../../../src/testing/index.js'
 
 describe('MemoryStorage keeps the contract of storages', () => {
-  for (const { name, run } of contractCases) {
-    it(name, async () => {
-      const storage = guardStorage(new MemoryStorage())
-      await storage.open()
-      try {
-        await run(storage)
-      } finally {
-        await storage.close()
-      }
-    })
-  }
+  storageContract({
+    test: it,
+    factory: () => {
+      const storage = new MemoryStorage()
+      return { storage }
+    },
+    capabilities: { durable: false, shared: false, notify: true },
+    inspect: async ({ storage }, what) => {
+      const { tables, streams } = storage.snapshot()
+      return ('table' in what ? tables[what.table] : (streams[what.stream] ?? [])) as never
+    },
+  })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { increment, type Storage, storageNow, type Write } from '../../../../src/storage/index.js'
-import { append, aRun, type ContractCase, insertRun, rejectsWith } from './contract.js'
+import { increment, type Storage, storageNow, type Write } from '../../storage/index.js'
+import { type ContractCase, rejectsWith } from './kit.js'
+import { anEvent, append, aRun, insertRun } from './samples.js'
 
 const write = (value: unknown) => value as Write
 const insertWith = (values: Record<string, unknown>) => write({ op: 'insert', table: 'runs', row: { ...aRun('a'), ...values } })
@@ -80,51 +81,73 @@ const invalidQueries: [name: string, query: Query, column?: string][] = [
   ['an id that is no string', (storage) => storage.get('runs', 1 as never), 'workflowRunId'],
 ]
 
-export const refusalCases: ContractCase[] = [
-  ...invalidBatches.map(([name, batch]): ContractCase => {
-    return {
-      name: `${name}: an error before anything is sent`,
-      async run(storage) {
-        await rejectsWith('STORAGE_INVALID_BATCH', () => storage.commit([insertRun('witness'), ...batch]))
-        assert.equal(await storage.count('runs'), 0)
-      },
-    }
-  }),
-  ...invalidRows.map(([name, batch, column]): ContractCase => {
-    return {
-      name: `${name}: refused naming the column`,
-      async run(storage) {
-        const error = await rejectsWith('STORAGE_INVALID_ROW', () => storage.commit([insertRun('witness'), batch]))
-        assert.equal(error.details.column, column)
-        assert.equal(await storage.count('runs'), 0)
-      },
-    }
-  }),
-  ...invalidQueries.map(([name, query, column]): ContractCase => {
-    return {
-      name: `${name}: an invalid query`,
-      async run(storage) {
-        const error = await rejectsWith('STORAGE_INVALID_QUERY', () => query(storage))
-        assert.equal(error.details.column, column)
-      },
-    }
-  }),
+const notJson: [name: string, value: unknown][] = [
+  ['undefined in an array', [1, undefined]],
+  ['a function', { call: () => 1 }],
+  ['NaN', { n: Number.NaN }],
+  ['infinity', [Number.POSITIVE_INFINITY]],
+  ['a BigInt', { n: 1n }],
+  ['a Date', { at: new Date(0) }],
+  [
+    'a class instance',
+    new (class Point {
+      x = 1
+    })(),
+  ],
+  ['a Map', new Map()],
+  ['a symbol', { s: Symbol('s') }],
+  [
+    'a cycle',
+    (() => {
+      const cycle: Record<string, unknown> = {}
+      cycle.self = cycle
+      return cycle
+    })(),
+  ],
+]
+
+/** What is no valid call at all is refused before anything of it is sent. The guard does this for every adapter. */
+export const invalidCases: ContractCase[] = [
   {
-    name: 'open and close can be repeated; after close every call is refused',
+    name: 'a batch that names a row or a stream twice is an error before anything is sent',
     async run(storage) {
-      await Promise.all([storage.open(), storage.open()])
-      await Promise.all([storage.close(), storage.close()])
-      await storage.close()
-      const calls: (() => Promise<unknown>)[] = [
-        () => storage.now(),
-        () => storage.get('runs', 'a'),
-        () => storage.find({ table: 'runs' }),
-        () => storage.count('runs'),
-        () => storage.commit([]),
-        () => storage.readEvents({ stream: 's' }),
-        () => storage.subscribe?.(() => {}) ?? storage.now(),
-      ]
-      for (const call of calls) await rejectsWith('STORAGE_CLOSED', call)
+      for (const [what, batch] of invalidBatches) {
+        await rejectsWith('STORAGE_INVALID_BATCH', what, () => storage.commit([insertRun('witness'), ...batch]))
+        assert.equal(await storage.count('runs'), 0, what)
+      }
+    },
+  },
+  {
+    name: 'a value that does not fit its column is refused, naming the column',
+    async run(storage) {
+      for (const [what, batch, column] of invalidRows) {
+        const error = await rejectsWith('STORAGE_INVALID_ROW', what, () => storage.commit([insertRun('witness'), batch]))
+        assert.equal(error.details.column, column, what)
+        assert.equal(await storage.count('runs'), 0, what)
+      }
+    },
+  },
+  {
+    name: 'what JSON cannot carry is refused before anything is written',
+    async run(storage) {
+      for (const [what, value] of notJson) {
+        const row = { ...aRun('a'), parameters: { value } as never }
+        const insert: Write = { op: 'insert', table: 'runs', row }
+        const error = await rejectsWith('STORAGE_INVALID_ROW', what, () => storage.commit([append('s', 'e'), insert]))
+        assert.deepEqual([error.details.table, error.details.column], ['runs', 'parameters'], what)
+        const events = [anEvent('e', { value } as never)]
+        await rejectsWith('STORAGE_INVALID_ROW', what, () => storage.commit([{ op: 'append', stream: 's', events }]))
+        assert.deepEqual(await storage.readEvents({ stream: 's' }), [], what)
+      }
+    },
+  },
+  {
+    name: 'a query that does not fit the manifest is refused, naming the column',
+    async run(storage) {
+      for (const [what, query, column] of invalidQueries) {
+        const error = await rejectsWith('STORAGE_INVALID_QUERY', what, () => query(storage))
+        assert.equal(error.details.column, column, what)
+      }
     },
   },
 ]
