@@ -102,7 +102,7 @@ function describe(event: AnyEvent): string {
     const progress = event.type === 'block.progressed' ? `  ${payload.done}/${payload.total}` : ''
     return `${payload.label} (${payload.type})${index}${progress}${milliseconds}${why}`
   }
-  if (event.type.startsWith('action.')) return `  ${payload.type}${payload.intention ? `: ${payload.intention}` : ''}${milliseconds}${why}`
+  if (event.type.startsWith('action.')) return `  ${payload.intention ?? payload.description}${milliseconds}${why}`
   if (event.type.startsWith('artifact.')) return `${payload.type} ${payload.filename}  ${payload.size} bytes`
   if (event.type.startsWith('run.')) return `${payload.workflowTitle ?? payload.workflowRunId}${why}`
   if (event.type.startsWith('workflow.')) return String(payload.title ?? payload.workflowPermanentId)

@@ -1,5 +1,5 @@
 import type { ActionContext, ActionRecord } from '../actions/index.js'
-import type { BlockDefinition } from '../definition/index.js'
+import { type BlockDefinition, describeTarget, type Target } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import type { BlockEntry } from './block-journal.js'
 import { readAsDataAddress, saveRunFile } from './run-files.js'
@@ -60,7 +60,19 @@ export function literalActions(context: ActionContext): ActionContext {
 function stageActionEvent({ journal }: RunState, record: ActionRecord): void {
   const { workflowRunId, runBlockId, blockLabel, actionId, stepIndex, type, intention, url, status } = record
   const error = record.error as { code: string; message: string } | null
-  const shared = { workflowRunId, runBlockId, blockLabel, actionId, stepIndex, type, intention, url, durationMs: record.durationMs ?? 0 }
+  const description = record.target === null ? type : `${type} ${describeTarget(record.target as Target)}`
+  const shared = {
+    workflowRunId,
+    runBlockId,
+    blockLabel,
+    actionId,
+    stepIndex,
+    type,
+    description,
+    intention,
+    url,
+    durationMs: record.durationMs ?? 0,
+  }
   if (status === 'blocked')
     journal.stageEvent('action.blocked', { ...shared, error: error ?? { code: 'ACTION_BLOCKED', message: 'refused' } })
   else journal.stageEvent('action.performed', { ...shared, status, error })

@@ -46,7 +46,7 @@ export class RunExecutor {
     const queued = await environment.storage.find({
       table: 'runs',
       where: { status: 'queued' },
-      orderBy: [{ column: 'queuedAt' }],
+      orderBy: [{ column: 'priority', direction: 'desc' }, { column: 'queuedAt' }],
       limit: PICK_UP_LIMIT,
     })
     for (const { workflowRunId, priority } of queued) await dispatcher.dispatch(workflowRunId, { priority })

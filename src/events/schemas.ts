@@ -23,6 +23,8 @@ const action = {
   actionId: z.string(),
   stepIndex: z.number().int(),
   type: z.string(),
+  /** What was done to what, without its value: `click button "Sign in"`. */
+  description: z.string(),
   intention: z.string().nullable(),
   url: z.string().nullable(),
   durationMs: z.number(),

@@ -29,7 +29,11 @@ export function compileGet(dialect: Dialect, table: string, id: string): Stateme
   const meta = tableMeta(table)
   const params = new Params()
   const key = `t.${columnName(meta.primaryKey)} = ${params.add(id, 'text')}`
-  return { text: `SELECT ${rowExpression(meta, 't')} FROM ${dialect.names.table(meta)} AS t WHERE ${key}`, values: params.values, recurs: true }
+  return {
+    text: `SELECT ${rowExpression(meta, 't')} FROM ${dialect.names.table(meta)} AS t WHERE ${key}`,
+    values: params.values,
+    recurs: true,
+  }
 }
 
 export interface AnyFind {
@@ -73,4 +77,8 @@ export function compileReadEvents(dialect: Dialect, stream: string, after: numbe
   return { text, values: params.values, recurs: true }
 }
 
-export const compileNowQuery = (): Statement => ({ text: `SELECT to_json(${HOLDER_CLOCK}::timestamptz(3)) #>> '{}'`, values: [], recurs: true })
+export const compileNowQuery = (): Statement => ({
+  text: `SELECT to_json(${HOLDER_CLOCK}::timestamptz(3)) #>> '{}'`,
+  values: [],
+  recurs: true,
+})

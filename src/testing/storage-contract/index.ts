@@ -1,5 +1,5 @@
 import { atomicityCases } from './atomicity-cases.js'
-import { capabilityCases, wakeCases } from './capability-cases.js'
+import { capabilityCases } from './capability-cases.js'
 import { conditionCases } from './condition-cases.js'
 import { inspectCases } from './inspect-cases.js'
 import { invalidCases } from './invalid-cases.js'
@@ -11,6 +11,7 @@ import { manyRowCases } from './many-row-cases.js'
 import { queryCases } from './query-cases.js'
 import { streamCases } from './stream-cases.js'
 import { valueCases } from './value-cases.js'
+import { wakeCases } from './wake-cases.js'
 import { writeCases } from './write-cases.js'
 
 /** Every promise of a storage behind the guard; each case wants a fresh one. */

@@ -89,3 +89,10 @@ export async function seqsOf(storage: Storage, stream: string): Promise<number[]
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1)
 
 export const sorted = (values: readonly string[]): string[] => [...values].sort()
+
+/** Several open instances on the same data; the first is the case's own. */
+export async function instances(storage: Storage, { another }: ContractContext, count: number): Promise<Storage[]> {
+  const others = await Promise.all(upTo(count - 1).map(another))
+  await Promise.all(others.map((other) => other.open()))
+  return [storage, ...others]
+}

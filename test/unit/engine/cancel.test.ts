@@ -1,9 +1,23 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { WorkflowEngine } from '../../../src/engine/index.js'
 import { MemoryStorage } from '../../../src/storage/index.js'
 import { FakeClock, sequentialIds } from '../../../src/testing/index.js'
-import { WorkflowEngine } from '../../../src/engine/index.js'
-import { begun, blockRows, code, failure, finals, handlers, runRow, settle, startEngine, startHost, streamOf, until, watchedStorage } from './kit.js'
+import {
+  begun,
+  blockRows,
+  code,
+  failure,
+  finals,
+  handlers,
+  runRow,
+  settle,
+  startEngine,
+  startHost,
+  streamOf,
+  until,
+  watchedStorage,
+} from './kit.js'
 
 const hangs = ({ signal }: { signal: AbortSignal }) =>
   new Promise<null>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
@@ -15,7 +29,12 @@ describe('a cancel', () => {
     await start({ blocks: [code('a', 'hangs')] })
     const handle = await start({ blocks: [code('b')] })
     const canceled = await handle.cancel({ by: 'Ada' })
-    expect(canceled).toMatchObject({ status: 'canceled', cancelRequestedBy: 'Ada', failureReason: 'canceled by Ada', errorCode: 'RUN_CANCELED' })
+    expect(canceled).toMatchObject({
+      status: 'canceled',
+      cancelRequestedBy: 'Ada',
+      failureReason: 'canceled by Ada',
+      errorCode: 'RUN_CANCELED',
+    })
     expect(await handle.result()).toMatchObject({ status: 'canceled', startedAt: null, durationSeconds: 0 })
     await engine.cancel({ workflowRunId: 'wr_1' })
     await clock.advance(1_000)
@@ -82,18 +101,31 @@ describe('a cancel', () => {
     })
     const condition = { type: 'jinja2_template' as const, expression: 'yes' }
     const handle = await start({
-      blocks: [{ type: 'while_loop', label: 'loop', condition, nextLoopOnFailure: true, loopBlocks: [code('x', 'third', { continueOnFailure: true })] }],
+      blocks: [
+        {
+          type: 'while_loop',
+          label: 'loop',
+          condition,
+          nextLoopOnFailure: true,
+          loopBlocks: [code('x', 'third', { continueOnFailure: true })],
+        },
+      ],
     })
     await until(() => begun(events).length === 4)
     await handle.cancel()
     await settle(handle.result(), clock)
     const [loop] = await blockRows(memory)
-    expect(loop).toMatchObject({ status: 'canceled', output: [[{ status: 'completed' }], [{ status: 'completed' }], [{ status: 'canceled' }]] })
+    expect(loop).toMatchObject({
+      status: 'canceled',
+      output: [[{ status: 'completed' }], [{ status: 'completed' }], [{ status: 'canceled' }]],
+    })
   })
 
   it('wins against a block that completes at the same moment', async () => {
     let finish!: (value: null) => void
-    const { start, events, memory, clock } = await startEngine({ handlers: { wait: () => new Promise<null>((resolve) => (finish = resolve)) } })
+    const { start, events, memory, clock } = await startEngine({
+      handlers: { wait: () => new Promise<null>((resolve) => (finish = resolve)) },
+    })
     const handle = await start({ blocks: [code('a', 'wait')] })
     await until(() => begun(events).length === 1)
     const canceled = handle.cancel()
@@ -152,7 +184,9 @@ describe('a cancel', () => {
     await handle.cancel()
     expect((await settle(handle.result(), clock)).status).toBe('canceled')
     expect(driver.liveHandles + driver.pendingLaunches).toBe(0)
-    expect((await memory.find({ table: 'browser_sessions' })).map(({ status, leaseToken }) => [status, leaseToken])).toEqual([['failed', null]])
+    expect((await memory.find({ table: 'browser_sessions' })).map(({ status, leaseToken }) => [status, leaseToken])).toEqual([
+      ['failed', null],
+    ])
   })
 })
 

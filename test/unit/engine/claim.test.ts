@@ -1,12 +1,27 @@
 import { describe, expect, it } from 'vitest'
-import { canTransition, isFinalStatus, RUN_TRANSITIONS } from '../../../src/engine/index.js'
 import { EventFactory } from '../../../src/engine/event-factory.js'
+import { canTransition, isFinalStatus, RUN_TRANSITIONS } from '../../../src/engine/index.js'
 import { RunLeases } from '../../../src/engine/run-leases.js'
 import { sourcesOf } from '../../../src/engine/run-status.js'
 import type { AnyEvent } from '../../../src/events/index.js'
 import { silentLogger } from '../../../src/runtime/index.js'
 import type { RunStatus } from '../../../src/storage/index.js'
-import { begun, blockRows, code, createWorld, finals, gate, handlers, runRow, settle, startEngine, startHost, streamOf, types, until } from './kit.js'
+import {
+  begun,
+  blockRows,
+  code,
+  createWorld,
+  finals,
+  gate,
+  handlers,
+  runRow,
+  settle,
+  startEngine,
+  startHost,
+  streamOf,
+  types,
+  until,
+} from './kit.js'
 
 describe('the status table', () => {
   const statuses = Object.keys(RUN_TRANSITIONS) as RunStatus[]
@@ -44,7 +59,15 @@ describe('a claim', () => {
     const leases = Array.from({ length: hosts }, (_, index) => {
       const { clock, storage, ids } = world
       const emit = (event: AnyEvent) => emitted.push(event)
-      return new RunLeases({ storage, clock, logger: silentLogger, events: new EventFactory(ids), emit, hostId: `host_${index}`, ttlMs: 30_000 })
+      return new RunLeases({
+        storage,
+        clock,
+        logger: silentLogger,
+        events: new EventFactory(ids),
+        emit,
+        hostId: `host_${index}`,
+        ttlMs: 30_000,
+      })
     })
     return { ...host, leases, workflowRunId, emitted }
   }
@@ -99,7 +122,8 @@ describe('a claim', () => {
       start: async (handler: (typeof handlersByRun)[number]) => void handlersByRun.push(handler),
       dispatch: async (workflowRunId: string) => {
         const handler = handlersByRun[0]
-        if (handler !== undefined) executions.push(handler(workflowRunId, new AbortController().signal), handler(workflowRunId, new AbortController().signal))
+        if (handler !== undefined)
+          executions.push(handler(workflowRunId, new AbortController().signal), handler(workflowRunId, new AbortController().signal))
       },
       stop: async () => void (await Promise.all(executions)),
     }
@@ -134,7 +158,9 @@ async function redispatch(world: ReturnType<typeof createWorld>, workflowRunId: 
 describe('the fence', () => {
   it('is in every commit: an execution whose row has a newer one writes nothing more and lets its session go', async () => {
     const passed = gate()
-    const { start, pool, memory, events, clock } = await startHost({ engine: { handlers: { ...handlers, wait: () => passed.passed as never } } })
+    const { start, pool, memory, events, clock } = await startHost({
+      engine: { handlers: { ...handlers, wait: () => passed.passed as never } },
+    })
     const session = await pool.create()
     await start({ blocks: [code('a', 'wait'), code('b')], finallyBlockLabel: 'b' }, { browserSessionId: session.browserSessionId })
     await until(() => begun(events).length === 1)

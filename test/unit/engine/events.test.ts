@@ -69,7 +69,9 @@ describe('events', () => {
   it('are typed by name for listeners, and a listener can be taken back', async () => {
     const { run, engine } = await startEngine()
     const heard: string[] = []
-    const off = engine.on('run.completed', ({ workflowRunId, outputs }, event) => heard.push(`${workflowRunId} ${event.seq} ${JSON.stringify(outputs)}`))
+    const off = engine.on('run.completed', ({ workflowRunId, outputs }, event) =>
+      heard.push(`${workflowRunId} ${event.seq} ${JSON.stringify(outputs)}`),
+    )
     await run({ blocks: [code('a')] })
     off()
     await run({ blocks: [code('a')] })

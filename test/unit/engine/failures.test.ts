@@ -121,7 +121,10 @@ describe('a block’s deadline', () => {
     const result = await run({ blocks: [{ ...loop, timeoutSeconds: 3, loopBlocks: [code('x', 'third')] }] })
     expect(result).toMatchObject({ status: 'failed', errorCode: 'BLOCK_TIMED_OUT' })
     const [row] = await blockRows(memory)
-    expect(row).toMatchObject({ status: 'timed_out', output: [[{ status: 'completed' }], [{ status: 'completed' }], [{ status: 'timed_out' }]] })
+    expect(row).toMatchObject({
+      status: 'timed_out',
+      output: [[{ status: 'completed' }], [{ status: 'completed' }], [{ status: 'timed_out' }]],
+    })
   })
 
   it('of a loop with a deaf child ends child and loop once, in this order', async () => {

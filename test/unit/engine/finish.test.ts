@@ -1,7 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import type { RunResult } from '../../../src/events/index.js'
 import type { Write } from '../../../src/storage/index.js'
-import { blockRows, code, createWorld, finals, handlers, runRow, settle, startEngine, startHost, streamOf, types, watchedStorage } from './kit.js'
+import {
+  blockRows,
+  code,
+  createWorld,
+  finals,
+  handlers,
+  runRow,
+  settle,
+  startEngine,
+  startHost,
+  streamOf,
+  types,
+  watchedStorage,
+} from './kit.js'
 
 /** A world whose commits are kept. */
 function watchedWorld() {
@@ -72,7 +85,9 @@ describe('the terminal commit', () => {
     expect(result.browserSessionId).toBe(browserSessionId)
     const session = await memory.get('browser_sessions', browserSessionId)
     expect(session).toMatchObject({ leaseToken: null, runnableId: null, status: 'running' })
-    const last = watched.commits.find((batch) => batch.some((write) => write.op === 'update' && write.table === 'browser_sessions' && write.set.leaseToken === null))
+    const last = watched.commits.find((batch) =>
+      batch.some((write) => write.op === 'update' && write.table === 'browser_sessions' && write.set.leaseToken === null),
+    )
     expect(tablesOf(last ?? [])).toEqual(['runs', 'run_blocks', 'browser_sessions', 'run:wr_1', `session:${browserSessionId}`])
     expect(released).toEqual([browserSessionId])
     const lease = await pool.occupy({ browserSessionId, runnableType: 'test', runnableId: 'x' })
@@ -88,7 +103,9 @@ describe('the terminal commit', () => {
       const isEnd = batch.some((write) => write.op === 'update' && write.table === 'runs' && write.set.status === 'completed')
       if (!isEnd) return
       watched.before = undefined
-      return memory.commit([{ op: 'update', table: 'browser_sessions', id: browserSessionId, set: { leaseToken: 'another' } }]).then(() => {})
+      return memory
+        .commit([{ op: 'update', table: 'browser_sessions', id: browserSessionId, set: { leaseToken: 'another' } }])
+        .then(() => {})
     }
     const handle = await start({ blocks: [code('a')] }, { browserSessionId })
     expect((await settle(handle.result(), clock)).status).toBe('completed')
@@ -138,7 +155,9 @@ describe('commits', () => {
     const { world, watched } = watchedWorld()
     const { run } = await startEngine({}, world)
     await run({ blocks: [code('a'), code('last')], finallyBlockLabel: 'last' })
-    const pending = watched.commits.filter((batch) => batch.some((write) => write.op === 'update' && write.table === 'runs' && write.set.pendingOutcome != null))
+    const pending = watched.commits.filter((batch) =>
+      batch.some((write) => write.op === 'update' && write.table === 'runs' && write.set.pendingOutcome != null),
+    )
     expect(pending).toHaveLength(1)
     expect(tablesOf(pending[0] ?? []).filter((table) => table === 'run_blocks')).toHaveLength(2)
   })
@@ -164,7 +183,9 @@ describe('the result', () => {
     const handles = []
     for (const priority of [0, 0, 5]) handles.push(await host.start(pause, { priority }))
     await Promise.all(handles.map((handle) => settle(handle.result(), host.clock)))
-    const started = host.events.flatMap((event) => (event.type === 'run.started' ? [(event.payload as { workflowRunId: string }).workflowRunId] : []))
+    const started = host.events.flatMap((event) =>
+      event.type === 'run.started' ? [(event.payload as { workflowRunId: string }).workflowRunId] : [],
+    )
     expect(started).toEqual(['wr_1', 'wr_3', 'wr_2'])
   })
 })

@@ -1,6 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import type { Write } from '../../../src/storage/index.js'
-import { begun, code, createWorld, finals, handlers, runRow, settle, startEngine, startHost, streamOf, until, watchedStorage } from './kit.js'
+import {
+  begun,
+  code,
+  createWorld,
+  finals,
+  handlers,
+  runRow,
+  settle,
+  startEngine,
+  startHost,
+  streamOf,
+  until,
+  watchedStorage,
+} from './kit.js'
 
 const hangs = ({ signal }: { signal: AbortSignal }) =>
   new Promise<null>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
@@ -27,7 +40,8 @@ describe('the heartbeat', () => {
     await clock.advance(30_000)
     expect(watched.commits.filter(isRenewal)).toHaveLength(3)
     expect(watched.commits).toHaveLength(3)
-    for (const { leaseExpiresAt } of await memory.find({ table: 'runs' })) expect(leaseExpiresAt).toEqual(new Date(clock.now().getTime() + 30_000))
+    for (const { leaseExpiresAt } of await memory.find({ table: 'runs' }))
+      expect(leaseExpiresAt).toEqual(new Date(clock.now().getTime() + 30_000))
     await settle(engine.destroy(), clock)
     expect(clock.pendingTimers).toBe(0)
   })
@@ -62,35 +76,38 @@ describe('the heartbeat', () => {
     expect(finals(await streamOf(memory))).toEqual([])
   })
 
-  it.each(['throws', 'hangs'] as const)('on a storage that %s: the host stops the run before its lease ends, and lets its session go', async (how) => {
-    const { world, watched } = watchedWorld()
-    let stoppedAtMs = -1
-    const { start, events, clock, memory, pool, driver } = await startHost({
-      world,
-      engine: {
-        handlers: { watch: (params) => hangs(params).finally(() => (stoppedAtMs = world.clock.monotonicMs())) },
-      },
-    })
-    const { browserSessionId } = await pool.create()
-    await clock.advance(3_000)
-    await start({ blocks: [code('a', 'watch')] }, { browserSessionId })
-    await until(() => begun(events).length === 1)
-    const claimedAtMs = clock.monotonicMs()
-    await clock.advance(12_000) // one heartbeat succeeds
-    const expiresAt = (await runRow(memory)).leaseExpiresAt?.getTime() ?? 0
-    watched.before = (batch) => {
-      if (!batch.some((write) => 'table' in write && write.table === 'runs')) return
-      if (how === 'throws') throw new Error('the storage is gone')
-      return new Promise<void>(() => {})
-    }
-    await clock.advance(40_000)
-    expect(stoppedAtMs).toBeGreaterThan(claimedAtMs + 12_000)
-    expect(stoppedAtMs).toBeLessThan(expiresAt - Date.parse('2026-01-01T00:00:00.000Z'))
-    watched.before = undefined
-    expect(finals(await streamOf(memory))).toEqual([])
-    await until(async () => (await memory.get('browser_sessions', browserSessionId))?.leaseToken === null)
-    expect(driver.liveHandles).toBe(1)
-  })
+  it.each(['throws', 'hangs'] as const)(
+    'on a storage that %s: the host stops the run before its lease ends, and lets its session go',
+    async (how) => {
+      const { world, watched } = watchedWorld()
+      let stoppedAtMs = -1
+      const { start, events, clock, memory, pool, driver } = await startHost({
+        world,
+        engine: {
+          handlers: { watch: (params) => hangs(params).finally(() => (stoppedAtMs = world.clock.monotonicMs())) },
+        },
+      })
+      const { browserSessionId } = await pool.create()
+      await clock.advance(3_000)
+      await start({ blocks: [code('a', 'watch')] }, { browserSessionId })
+      await until(() => begun(events).length === 1)
+      const claimedAtMs = clock.monotonicMs()
+      await clock.advance(12_000) // one heartbeat succeeds
+      const expiresAt = (await runRow(memory)).leaseExpiresAt?.getTime() ?? 0
+      watched.before = (batch) => {
+        if (!batch.some((write) => 'table' in write && write.table === 'runs')) return
+        if (how === 'throws') throw new Error('the storage is gone')
+        return new Promise<void>(() => {})
+      }
+      await clock.advance(40_000)
+      expect(stoppedAtMs).toBeGreaterThan(claimedAtMs + 12_000)
+      expect(stoppedAtMs).toBeLessThan(expiresAt - Date.parse('2026-01-01T00:00:00.000Z'))
+      watched.before = undefined
+      expect(finals(await streamOf(memory))).toEqual([])
+      await until(async () => (await memory.get('browser_sessions', browserSessionId))?.leaseToken === null)
+      expect(driver.liveHandles).toBe(1)
+    },
+  )
 
   it('that fails once is made up for by the next', async () => {
     const { world, watched } = watchedWorld()

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { closeOnSignals } from '../../../src/engine/index.js'
+import { closeOnSignals, WorkflowEngine } from '../../../src/engine/index.js'
 import { faultyStorage } from '../../../src/testing/index.js'
-import { WorkflowEngine } from '../../../src/engine/index.js'
 import { begun, blockRows, code, createWorld, failure, gate, handlers, runRow, settle, startEngine, startHost, until } from './kit.js'
 
 const hangs = ({ signal }: { signal: AbortSignal }) =>
@@ -56,7 +55,9 @@ describe('start', () => {
     expect((await runRow(world.memory, 'wr_2')).status).toBe('queued')
     const second = await startEngine({ concurrency: 1 }, world)
     await settle(second.engine.waitForRun({ workflowRunId: 'wr_2' }), world.clock)
-    const started = second.events.flatMap((event) => (event.type === 'run.started' ? [(event.payload as { workflowRunId: string }).workflowRunId] : []))
+    const started = second.events.flatMap((event) =>
+      event.type === 'run.started' ? [(event.payload as { workflowRunId: string }).workflowRunId] : [],
+    )
     expect(started).toEqual(['wr_3', 'wr_2'])
   })
 })
@@ -73,7 +74,7 @@ describe('before start and after stop', () => {
 
   it('an option that does not fit is refused with its path', async () => {
     const { storage } = createWorld()
-    expect(() => new WorkflowEngine({ storage, concurrency: 0 })).toThrow(/WorkflowEngine\.concurrency/)
+    expect(() => new WorkflowEngine({ storage, concurrency: 0 })).toThrow(/concurrency/)
     expect(() => new WorkflowEngine({ storage: {} as never })).toThrow(/a Storage/)
     expect(() => new WorkflowEngine({ storage, concurency: 1 } as never)).toThrow(/concurency/)
   })
@@ -130,7 +131,8 @@ describe('stop', () => {
           subscribe: inner.subscribe.bind(inner),
           commit: async (batch: Parameters<typeof inner.commit>[0]) => {
             const result = await inner.commit(batch)
-            if (batch.some((write) => write.op === 'update' && write.table === 'runs' && write.set.status === 'running')) await claimed.passed
+            if (batch.some((write) => write.op === 'update' && write.table === 'runs' && write.set.status === 'running'))
+              await claimed.passed
             return result
           },
         }),
@@ -163,7 +165,9 @@ describe('stop', () => {
   })
 
   it('leaves no browser, timer or listener behind, with runs in every state', async () => {
-    const { start, engine, pool, driver, clock, memory, events } = await startHost({ engine: { concurrency: 2, handlers: { ...handlers, hangs } } })
+    const { start, engine, pool, driver, clock, memory, events } = await startHost({
+      engine: { concurrency: 2, handlers: { ...handlers, hangs } },
+    })
     const { browserSessionId } = await pool.create()
     await start({ blocks: [code('a', 'hangs')] }, { browserSessionId })
     await start({ blocks: [{ type: 'goto_url', label: 'open', url: 'https://a.test/' }, code('b', 'hangs')] })

@@ -200,7 +200,12 @@ describe('a for_loop', () => {
 
   it('counts only its own children: those of an inner loop are the inner loop’s', async () => {
     const { run } = await startEngine()
-    const inner = { type: 'for_loop' as const, label: 'inner', loopOverParameterKey: 'list', loopBlocks: range(30).map((n) => code(`i${n}`)) }
+    const inner = {
+      type: 'for_loop' as const,
+      label: 'inner',
+      loopOverParameterKey: 'list',
+      loopBlocks: range(30).map((n) => code(`i${n}`)),
+    }
     const result = await run({ parameters, blocks: [forLoop([inner, ...range(30).map((n) => code(`o${n}`))])] })
     expect(result.status).toBe('completed')
   })

@@ -53,7 +53,10 @@ describe('a secret', () => {
   it('is typed by the step that names it, and stands nowhere else', async () => {
     const { run, memory, events, valueOf } = await startShop()
     const steps = [fill('#user', '{{ shop.username }}'), fill('#password', '{{ shop.password }}'), fill('#search', 'Bearer {{ api }}')]
-    const result = await run({ parameters, blocks: [{ type: 'login', label: 'sign_in', credentialKey: 'shop', url: 'https://a.test/', steps }] })
+    const result = await run({
+      parameters,
+      blocks: [{ type: 'login', label: 'sign_in', credentialKey: 'shop', url: 'https://a.test/', steps }],
+    })
     expect(result.status).toBe('completed')
     expect([valueOf('#user'), valueOf('#password'), valueOf('#search')]).toEqual(['ada', PASSWORD, `Bearer ${TOKEN}`])
     expect(leaks(memory, events, result)).toEqual([])
@@ -168,7 +171,11 @@ describe('credentials that are not to be had', () => {
   ])('fail the run before its first block: %s', async (_, where, errorCode) => {
     const broken = { get: async () => Promise.reject(new Error(`it says ${TOKEN}`)) }
     const { run, memory, events } = await startEngine({ credentials: { ...credentials, broken } })
-    const result = await run({ parameters: [{ kind: 'secret', key: 'KEY', ...where }], blocks: [code('a'), code('last')], finallyBlockLabel: 'last' })
+    const result = await run({
+      parameters: [{ kind: 'secret', key: 'KEY', ...where }],
+      blocks: [code('a'), code('last')],
+      finallyBlockLabel: 'last',
+    })
     expect(result).toMatchObject({ status: 'failed', errorCode })
     expect(await blockRows(memory)).toEqual([])
     expect(leaks(memory, events)).toEqual([])
@@ -233,7 +240,11 @@ describe('startRun', () => {
     ['another organisation', { organizationId: 'other' }, 'WORKFLOW_NOT_FOUND'],
     ['an unknown key', { paramters: {} }, 'INVALID_ARGUMENT'],
     ['metadata that is too long', { runMetadata: { a: 'x'.repeat(257) } }, 'INVALID_ARGUMENT'],
-    ['metadata that is too much', { runMetadata: Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`k${n}`, ''])) }, 'INVALID_ARGUMENT'],
+    [
+      'metadata that is too much',
+      { runMetadata: Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`k${n}`, ''])) },
+      'INVALID_ARGUMENT',
+    ],
   ])('refuses %s, and writes nothing', async (_, params, code_) => {
     const { engine, memory } = await startEngine()
     const { workflowPermanentId } = await engine.createWorkflow({ title: 'A test', definition: { blocks: [code('a')] } })

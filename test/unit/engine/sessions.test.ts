@@ -11,7 +11,11 @@ describe('a named session', () => {
     const { browserSessionId } = await pool.create()
     const handle = await start({ blocks: [code('a', 'wait')] }, { browserSessionId })
     await until(() => begun(events).length === 1)
-    expect(await memory.get('browser_sessions', browserSessionId)).toMatchObject({ runnableType: 'workflow_run', runnableId: 'wr_1', leaseFence: 1 })
+    expect(await memory.get('browser_sessions', browserSessionId)).toMatchObject({
+      runnableType: 'workflow_run',
+      runnableId: 'wr_1',
+      leaseFence: 1,
+    })
     passed.open()
     expect(await settle(handle.result(), clock)).toMatchObject({ status: 'completed', browserSessionId })
     expect(await memory.get('browser_sessions', browserSessionId)).toMatchObject({ runnableId: null, leaseToken: null, status: 'running' })
@@ -22,14 +26,19 @@ describe('a named session', () => {
     const { run, pool, driver } = await startHost({ driver: { site } })
     const { browserSessionId } = await pool.create()
     expect((await run({ blocks: [open()] }, { browserSessionId })).status).toBe('completed')
-    const second = await run({ blocks: [{ type: 'action', label: 'go', steps: [{ type: 'click', target: { css: '#go' } }] }] }, { browserSessionId })
+    const second = await run(
+      { blocks: [{ type: 'action', label: 'go', steps: [{ type: 'click', target: { css: '#go' } }] }] },
+      { browserSessionId },
+    )
     expect(second.status).toBe('completed')
     expect(driver.handles).toHaveLength(1)
   })
 
   it('that is held fails a second run at the same time, naming the holder', async () => {
     const passed = gate()
-    const { start, pool, clock, events, memory } = await startHost({ engine: { handlers: { ...handlers, wait: () => passed.passed as never } } })
+    const { start, pool, clock, events, memory } = await startHost({
+      engine: { handlers: { ...handlers, wait: () => passed.passed as never } },
+    })
     const { browserSessionId } = await pool.create()
     const first = await start({ blocks: [code('a', 'wait')] }, { browserSessionId })
     await until(() => begun(events).length === 1)
@@ -61,7 +70,10 @@ describe('a named session', () => {
   it('whose browser crashes fails the run with SESSION_LOST, and is over', async () => {
     const { start, pool, driver, clock, events, memory } = await startHost({ engine: { handlers: { deaf: () => new Promise(() => {}) } } })
     const { browserSessionId } = await pool.create()
-    const handle = await start({ blocks: [code('a', 'deaf', { maxRetries: 5, continueOnFailure: true }), code('b', 'deaf')] }, { browserSessionId })
+    const handle = await start(
+      { blocks: [code('a', 'deaf', { maxRetries: 5, continueOnFailure: true }), code('b', 'deaf')] },
+      { browserSessionId },
+    )
     await until(() => begun(events).length === 1)
     driver.handles[0]?.crash('out of memory')
     const result = await settle(handle.result(), clock)
@@ -84,7 +96,9 @@ describe('a named session', () => {
 
   it('that is lost before the finally block does not keep that from running; lost in it, it fails it', async () => {
     const steps = [{ type: 'wait' as const, waitSec: 60 }]
-    const { start, pool, driver, clock, events } = await startHost({ engine: { handlers: { ...handlers, deaf: () => new Promise(() => {}) } } })
+    const { start, pool, driver, clock, events } = await startHost({
+      engine: { handlers: { ...handlers, deaf: () => new Promise(() => {}) } },
+    })
     const first = await pool.create()
     const definition = { blocks: [code('a', 'deaf'), code('last')], finallyBlockLabel: 'last' }
     const lostEarly = await start(definition, { browserSessionId: first.browserSessionId })
@@ -138,7 +152,10 @@ describe('a private browser', () => {
   })
 
   it('starts when a handler first touches the page', async () => {
-    const { run, driver } = await startHost({ driver: { site }, engine: { handlers: { look: async ({ page }) => (await page.goto('https://a.test/')).title } } })
+    const { run, driver } = await startHost({
+      driver: { site },
+      engine: { handlers: { look: async ({ page }) => (await page.goto('https://a.test/')).title } },
+    })
     expect((await run({ blocks: [code('a', 'look')] })).outputs.a_output).toBe('A')
     expect(driver.specs).toHaveLength(1)
   })

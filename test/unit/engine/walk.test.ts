@@ -157,11 +157,14 @@ describe('outputs', () => {
   it.each([
     ['a function', () => () => 1],
     ['a big integer', () => ({ n: 1n })],
-    ['what holds itself', () => {
-      const self: Record<string, unknown> = {}
-      self.self = self
-      return self
-    }],
+    [
+      'what holds itself',
+      () => {
+        const self: Record<string, unknown> = {}
+        self.self = self
+        return self
+      },
+    ],
     ['what is nested too deeply', () => Array.from({ length: 600 }).reduce<unknown>((inner) => [inner], 1)],
   ])('fail their block when they are %s', async (_, handler) => {
     const { run } = await startEngine({ handlers: { odd: handler as never } })
