@@ -62,6 +62,7 @@ export interface BlockDownloads {
   }): Promise<readonly DownloadedFile[]>
 }
 
+/** Which child blocks to run, and in which iteration. */
 export interface RunChildrenParams {
   readonly blocks: readonly BlockDefinition[]
   /** Index of the iteration, from 0. */
@@ -76,6 +77,7 @@ export interface ChildRun {
   readonly result: BlockResult
 }
 
+/** What became of a level of child blocks. */
 export interface ChildrenResult {
   /** Those that ran, in order; retries count once. */
   readonly children: readonly ChildRun[]

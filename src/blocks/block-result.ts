@@ -11,6 +11,7 @@ export interface BranchDecision {
 /** How a block attempt ended. */
 export type BlockResult = BlockCompleted | BlockNotCompleted
 
+/** The result of a block attempt that did what it should. */
 export interface BlockCompleted {
   readonly status: 'completed'
   /** The block's output: JSON. */
@@ -19,6 +20,7 @@ export interface BlockCompleted {
   readonly branch?: BranchDecision
 }
 
+/** The result of a block attempt that did not complete, and why. */
 export interface BlockNotCompleted {
   readonly status: 'failed' | 'terminated' | 'canceled' | 'timed_out'
   readonly failureReason: string

@@ -1,5 +1,6 @@
 import type { WorkflowEngine } from './workflow-engine.js'
 
+/** Options of {@link closeOnSignals}. */
 export interface CloseOnSignalsOptions {
   /** @default ['SIGINT', 'SIGTERM'] */
   readonly signals?: readonly NodeJS.Signals[]

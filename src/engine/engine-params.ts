@@ -36,6 +36,7 @@ export const createWorkflowSchema = z.strictObject({
   finallyTimeoutSeconds: z.number().positive().max(86_400).default(300),
   errorCodeMapping: z.record(z.string(), z.string()).nullable().default(null),
 })
+/** Arguments of {@link WorkflowEngine.createWorkflow}. */
 export type CreateWorkflowParams = z.input<typeof createWorkflowSchema>
 export type CreateWorkflowRequest = z.output<typeof createWorkflowSchema>
 
@@ -63,6 +64,7 @@ export const startRunSchema = z.strictObject({
     .refine((metadata) => Object.keys(metadata).length <= 20, { error: 'expected at most 20 keys' })
     .optional(),
 })
+/** Arguments of {@link WorkflowEngine.startRun}. */
 export type StartRunParams = z.input<typeof startRunSchema>
 export type StartRunRequest = z.output<typeof startRunSchema>
 

@@ -8,6 +8,7 @@ export interface RunCalls {
   cancel(by: string | undefined): Promise<Run>
 }
 
+/** How long to wait for the end of a run. */
 export interface WaitOptions {
   /** How long to wait, in milliseconds. Without it, as long as the run takes. */
   readonly timeoutMs?: number

@@ -1,5 +1,6 @@
 import type { RunStatus } from '../storage/index.js'
 
+/** A status after which nothing follows. */
 export type FinalRunStatus = 'completed' | 'failed' | 'terminated' | 'canceled' | 'timed_out'
 
 /** Which status may follow which. The one table; every writer goes through it. */

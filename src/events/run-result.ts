@@ -12,6 +12,7 @@ export const downloadedFileSchema = z.object({
   /** In hex. */
   sha256: z.string(),
 })
+/** A file that a run downloaded. */
 export type DownloadedFile = z.infer<typeof downloadedFileSchema>
 
 /** The statuses in which a run ends, for good. */
@@ -51,4 +52,5 @@ export const runResultSchema = z.object({
   attempt: z.number().int(),
   runMetadata: z.record(z.string(), z.string()).nullable(),
 })
+/** What a run came to. */
 export type RunResult = z.infer<typeof runResultSchema>

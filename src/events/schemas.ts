@@ -106,14 +106,18 @@ export const eventSchemas = {
     .describe('A file could not be stored.'),
 } as const
 
+/** The name of an event type. */
 export type EventType = keyof typeof eventSchemas
 /** The payload of an event type. */
 export type EventPayload<T extends EventType> = z.infer<(typeof eventSchemas)[T]>
+/** Types of the events of an engine. */
 export type RunEventType = Extract<
   EventType,
   `run.${string}` | `block.${string}` | `action.${string}` | `artifact.${string}` | `workflow.${string}`
 >
+/** Types of the events of sessions. */
 export type SessionEventType = Extract<EventType, `session.${string}`>
+/** Types of the events of displays and viewers. */
 export type StreamingEventType = Extract<EventType, `display.${string}` | `stream.${string}`>
 
 /** Name of the stream of a run. */

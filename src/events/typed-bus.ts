@@ -18,6 +18,7 @@ export interface RunwrightEvent<T extends EventType = EventType> {
 /** Any event, discriminated by `type`. */
 export type AnyEvent<T extends EventType = EventType> = { [K in T]: RunwrightEvent<K> }[T]
 
+/** A listener of one event type. */
 export type Listener<T extends EventType> = (payload: EventPayload<T>, event: RunwrightEvent<T>) => void
 
 const ANY = Symbol('any')

@@ -9,6 +9,7 @@ export interface HttpStreaming {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
 }
 
+/** Options of {@link createHttpHandler}. */
 export interface HttpHandlerOptions {
   readonly streaming: HttpStreaming
 }

@@ -5,6 +5,7 @@ import type { LaunchSpec } from '../sessions/ports.js'
 
 type BrowserType = LaunchSpec['browserType']
 
+/** Arguments of {@link findChromium}. */
 export interface FindChromiumParams {
   /** @default 'chromium', which any Chromium-based browser will do for */
   readonly browserType?: BrowserType

@@ -4,6 +4,7 @@ export interface Timer {
   cancel(): void
 }
 
+/** How a timer behaves. */
 export interface TimerOptions {
   /** Whether the timer keeps the process alive while it is pending. Background timers do not. @default false */
   readonly keepAlive?: boolean

@@ -115,10 +115,12 @@ export const createSessionSchema = z.strictObject({
   /** An abort before the browser answers ends the session as `failed`; later it does nothing. */
   signal: signal.optional(),
 })
+/** Arguments of {@link SessionPool.create}. */
 export type CreateSessionParams = z.input<typeof createSessionSchema>
 
 /** Arguments of `createOccupied`: a session that is born with a holder. */
 export const createOccupiedSchema = createSessionSchema.extend({ runnable, requestId: id.optional() })
+/** Arguments of {@link SessionPool.createOccupied}. */
 export type CreateOccupiedSessionParams = z.input<typeof createOccupiedSchema>
 
 export const occupySchema = z.strictObject({
@@ -131,9 +133,11 @@ export const occupySchema = z.strictObject({
   /** Ends the wait for a launch in progress; a lease that is already being written is given back. */
   signal: signal.optional(),
 })
+/** Arguments of {@link SessionPool.occupy}. */
 export type OccupySessionParams = z.input<typeof occupySchema>
 
 export const renewSchema = z.strictObject({ organizationId, browserSessionId: id, minutes: minutes(1).optional() })
+/** Arguments of {@link SessionPool.renew}. */
 export type RenewSessionParams = z.input<typeof renewSchema>
 
 export const CLOSE_REASONS = [
@@ -169,6 +173,7 @@ export const listSchema = z.strictObject({
   /** 1 to 1,000. @default 100 */
   limit: z.number().int().min(1).max(1_000).default(100),
 })
+/** Arguments of {@link SessionPool.list}. */
 export type ListSessionsParams = z.input<typeof listSchema>
 
 /** A lease, as far as it identifies its holder. */
@@ -189,6 +194,7 @@ export const closeSchema = z.strictObject({
     .custom<LeaseRef>((value) => typeof (value as LeaseRef | null)?.token === 'string', { error: 'expected a SessionLease' })
     .optional(),
 })
+/** Arguments of {@link SessionPool.close}. */
 export type CloseSessionParams = z.input<typeof closeSchema>
 
 /** Which session, and whose. */

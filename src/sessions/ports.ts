@@ -64,6 +64,7 @@ export interface ElementDescriptor {
   readonly targets: readonly Target[]
 }
 
+/** What a picture of a page shows, and how. */
 export interface ScreenshotParams {
   /** @default 'png' */
   readonly format?: 'png' | 'jpeg'

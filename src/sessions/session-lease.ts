@@ -12,6 +12,7 @@ export interface LeaseActions {
   markReleased(record: LeaseRecord, committed: boolean, events: readonly StoredEvent[]): void
 }
 
+/** Bounds of a lease's call for a page. */
 export interface LeasePageOptions {
   /** @default the lease's own signal */
   readonly signal?: AbortSignal

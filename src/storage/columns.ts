@@ -43,6 +43,7 @@ export interface Table<Columns extends Readonly<Record<string, Column>> = Readon
   readonly indexes?: readonly (readonly (keyof Columns & string)[])[]
 }
 
+/** A unique key of a table beside its primary key. */
 export interface UniqueKey<ColumnName extends string = string> {
   /** Stable name; a refused insert names it. */
   readonly name: string

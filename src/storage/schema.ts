@@ -16,16 +16,26 @@ export const tables = {
   artifacts,
 } as const
 
+/** The schema manifest as a type. */
 export type Tables = typeof tables
+/** The name of a table. */
 export type TableName = keyof Tables
+/** A row of a table. */
 export type Row<T extends TableName> = RowOf<Tables[T]>
 
+/** A row of `workflows`: one version. */
 export type WorkflowRow = Row<'workflows'>
+/** A row of `runs`. */
 export type RunRow = Row<'runs'>
+/** A row of `run_blocks`: one attempt at one block. */
 export type RunBlockRow = Row<'run_blocks'>
+/** A row of `actions`. */
 export type ActionRow = Row<'actions'>
+/** A row of `browser_sessions`. */
 export type BrowserSessionRow = Row<'browser_sessions'>
+/** A row of `view_tokens`. */
 export type ViewTokenRow = Row<'view_tokens'>
+/** A row of `artifacts`. */
 export type ArtifactRow = Row<'artifacts'>
 
 /** The description of a table, where its name is not known at compile time. */

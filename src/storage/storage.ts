@@ -57,12 +57,14 @@ export type NewRow<R> = { readonly [K in keyof R as null extends R[K] ? never : 
   readonly [K in keyof R as null extends R[K] ? K : never]?: R[K] | Computed | undefined
 }
 
+/** One criterion of an order. */
 export interface OrderBy<R = Record<string, unknown>> {
   readonly column: keyof R & string
   /** @default 'asc' */
   readonly direction?: 'asc' | 'desc'
 }
 
+/** What {@link Storage.find} looks for. */
 export interface FindParams<T extends TableName = TableName> {
   readonly table: T
   readonly where?: Where<Row<T>>

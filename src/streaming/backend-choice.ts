@@ -1,6 +1,7 @@
 import { StreamingError } from '../errors/index.js'
 import type { DisplayBackend, DisplayBackendKind, DisplayProbe } from './display.js'
 
+/** What a display backend found on this machine. */
 export type BackendReport = { readonly kind: DisplayBackendKind } & DisplayProbe
 
 /** Picks the first backend that works on this machine, and can say why the others do not. */

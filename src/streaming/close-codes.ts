@@ -24,6 +24,7 @@ export const closeCodes = {
   tooManyViewers: 4429,
 } as const
 
+/** A WebSocket close code of the live view, see {@link closeCodes}. */
 export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes]
 
 /** Why a viewer was not let in. */

@@ -33,6 +33,7 @@ export interface Display {
   stop(): Promise<void>
 }
 
+/** The ways of making displays. */
 export type DisplayBackendKind = 'xvnc' | 'xvfb+x11vnc' | 'cdp'
 
 /** What a backend found on this machine. */

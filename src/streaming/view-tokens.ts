@@ -7,6 +7,7 @@ const SECRET_BYTES = 32
 /** How long a ticket outlives its socket. */
 const TICKET_GRACE_MS = 60_000
 
+/** What a viewer may do: watch, or also use mouse and keyboard. */
 export type ViewScope = 'view' | 'control'
 
 export interface NewViewToken {

@@ -14,6 +14,7 @@ export interface FakeLaunch {
   readonly ignoresDeadline?: boolean
 }
 
+/** Options of {@link FakeBrowserDriver}. */
 export interface FakeBrowserDriverOptions {
   /** @default the system's clock */
   readonly clock?: Clock

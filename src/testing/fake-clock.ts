@@ -6,6 +6,7 @@ interface PendingTimer {
   readonly dueMs: number
 }
 
+/** Options of {@link FakeClock}. */
 export interface FakeClockOptions {
   /** What the clock shows at first. @default 2026-01-01T00:00:00.000Z */
   readonly now?: Date

@@ -23,6 +23,7 @@ import {
   matchElements,
 } from './fake-site.js'
 
+/** What a fake page is made of. */
 export interface FakePageParams {
   readonly pageId: string
   readonly url: string

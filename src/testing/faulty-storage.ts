@@ -3,6 +3,7 @@ import type { Row, Storage, StorageCapabilities, TableName, Write } from '../sto
 /** The calls that can be made to fail. */
 export type FaultyCall = 'now' | 'get' | 'find' | 'count' | 'commit' | 'readEvents'
 
+/** Options of {@link faultyStorage}. */
 export interface FaultyStorageOptions {
   /** Number of the call that fails, from 1. @default none */
   readonly failAtCall?: number

@@ -5,6 +5,7 @@ export { type FakeElementState, FakePage, type FakePageEvent, type FakePageParam
 export { FakeProcess, FakeProcessRunner } from './fake-process-runner.js'
 export type { FakeElement, FakePageControls, FakePageScript, FakeSite } from './fake-site.js'
 export { type FaultyCall, type FaultyStorage, type FaultyStorageOptions, faultyStorage } from './faulty-storage.js'
+export { type EventRecording, type EventSource, type RecordableEvent, recordEvents, type WaitForEventOptions } from './record-events.js'
 export { sequentialIds } from './sequential-ids.js'
 export type { InspectedPart, InspectedRows } from './storage-contract/kit.js'
 export { type ContractStorage, type StorageContractOptions, storageContract } from './storage-contract.js'

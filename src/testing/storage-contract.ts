@@ -14,6 +14,7 @@ export interface ContractStorage {
   readonly cleanup?: () => Promise<unknown> | unknown
 }
 
+/** Arguments of {@link storageContract}. */
 export interface StorageContractOptions<Fixture extends ContractStorage = ContractStorage> {
   /** The runner's own function: `it` or `test` of vitest and jest, `test` of node:test. */
   readonly test: (name: string, run: () => Promise<void>) => unknown
@@ -21,6 +22,12 @@ export interface StorageContractOptions<Fixture extends ContractStorage = Contra
   readonly factory: () => Fixture | Promise<Fixture>
   /** What the adapter claims: each claim has its cases, and one that cannot be shown is a failure. */
   readonly capabilities: StorageCapabilities
+  /**
+   * Whose clock a `shared` storage has. `machine`: it has none of its own, and all processes that share it are on one machine, for example
+   * a file; `own`: a server's, which no host's clock may disturb.
+   * @default 'own'
+   */
+  readonly clock?: 'own' | 'machine'
   /** A second reader of the same database, so that an adapter is not only compared with itself. */
   readonly inspect?: (fixture: Fixture, what: InspectedPart) => Promise<InspectedRows>
 }
@@ -34,8 +41,10 @@ export interface StorageContractOptions<Fixture extends ContractStorage = Contra
  * })
  */
 export function storageContract<Fixture extends ContractStorage>(options: StorageContractOptions<Fixture>): void {
-  const { test, capabilities, inspect } = options
-  const claimed = contractCases.filter(({ needs }) => needs === undefined || capabilities[needs])
+  const { test, capabilities, inspect, clock = 'own' } = options
+  const isWanted = ({ needs, needsOwnClock = false }: ContractCase) =>
+    (needs === undefined || capabilities[needs]) && !(needsOwnClock && clock === 'machine')
+  const claimed = contractCases.filter(isWanted)
   const cases = inspect === undefined ? claimed : [...claimed, ...inspectCases]
   for (const contractCase of cases) test(contractCase.name, () => runCase(contractCase, options))
 }

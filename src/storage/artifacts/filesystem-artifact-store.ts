@@ -14,6 +14,7 @@ import {
 } from './artifact-store.js'
 import { bodyFailure, MeasuredBody } from './measured-body.js'
 
+/** Options of {@link FilesystemArtifactStore}. */
 export interface FilesystemArtifactStoreOptions {
   /** Folder that holds the artifacts; made when it is first needed, for this user only. */
   readonly directory: string

@@ -10,6 +10,7 @@ import {
 } from './artifact-store.js'
 import { bodyFailure, MeasuredBody } from './measured-body.js'
 
+/** Options of {@link MemoryArtifactStore}. */
 export interface MemoryArtifactStoreOptions {
   /** Largest artifact, in bytes. @default 1073741824 */
   readonly maxBytes?: number

@@ -11,6 +11,7 @@ import { MemoryStreams } from './streams.js'
 import { Transaction } from './transaction.js'
 import { Wakers } from './wakers.js'
 
+/** Options of {@link MemoryStorage}. */
 export interface MemoryStorageOptions {
   /** The storage's clock. @default the host's */
   readonly clock?: Clock

@@ -1,5 +1,6 @@
 import { instant, int, table, text, textOrNull } from '../columns.js'
 
+/** What a stored file is. */
 export type ArtifactType = 'screenshot' | 'video' | 'har' | 'trace' | 'console_log' | 'download' | 'profile' | 'script' | 'pdf'
 
 /** A stored file. The row is written after its bytes are safe. */

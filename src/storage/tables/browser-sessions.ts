@@ -1,6 +1,8 @@
 import { bool, floatOrNull, instant, instantOrNull, int, intOrNull, jsonOrNull, table, text, textOrNull } from '../columns.js'
 
+/** Status of a session. */
 export type SessionStatus = 'created' | 'running' | 'retry' | 'completed' | 'failed' | 'timeout'
+/** Why a session ended. */
 export type CloseReason =
   | 'released'
   | 'idle_ttl'

@@ -1,8 +1,11 @@
 import type { Json } from '../../errors/index.js'
 import { bool, floatOrNull, instant, instantOrNull, int, intOrNull, json, jsonOrNull, table, text, textOrNull } from '../columns.js'
 
+/** Status of a run. */
 export type RunStatus = 'created' | 'queued' | 'running' | 'paused' | 'completed' | 'failed' | 'terminated' | 'canceled' | 'timed_out'
+/** Status of a block attempt. */
 export type BlockStatus = 'running' | 'completed' | 'failed' | 'terminated' | 'canceled' | 'timed_out'
+/** What a run executes. */
 export type RunType = 'workflow' | 'task' | 'block' | 'action'
 
 /** One execution of a workflow. The status is written only by compare-and-set along the transition table. */

@@ -1,6 +1,7 @@
 import type { Json } from '../../errors/index.js'
 import { bool, floatOrNull, instant, instantOrNull, int, json, jsonOrNull, table, text, textOrNull } from '../columns.js'
 
+/** Status of a stored workflow. */
 export type WorkflowStatus = 'published' | 'draft' | 'auto_generated'
 
 /** A stored version of a workflow. Written by `createWorkflow` and `updateWorkflow`; a version is never changed afterwards, but for `deletedAt`. */

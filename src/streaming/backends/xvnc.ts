@@ -25,6 +25,7 @@ const READY_TIMEOUT_MS = 5_000
 const FIRST_RETRY_MS = 2
 const LAST_RETRY_MS = 20
 
+/** Options of {@link XvncBackend}. */
 export interface XvncBackendOptions {
   /** Written into each display's directory, so that what a dead host left can be told. @default 'unnamed' */
   readonly hostId?: string

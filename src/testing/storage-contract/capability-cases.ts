@@ -47,11 +47,13 @@ export const capabilityCases: ContractCase[] = [
     needs: 'shared',
     async run(storage, context) {
       const [one, two] = (await instances(storage, context, 2)) as [Storage, Storage]
+      assert.equal(await two.get('runs', 'a'), undefined)
       await applied(one, insertRun('a', { idempotencyKey: 'k' }), append('s', 'e1'))
       assert.deepEqual(await two.get('runs', 'a'), await one.get('runs', 'a'))
       assert.equal((await refused(two, insertRun('b', { idempotencyKey: 'k' }))).reason, 'duplicate')
       const take: Write = { op: 'update', table: 'runs', id: 'a', where: { leaseHolder: null }, set: { leaseHolder: 'h' } }
       await applied(two, take, append('s', 'e2'))
+      assert.equal((await getRun(one, 'a')).leaseHolder, 'h')
       assert.equal((await refused(one, take)).reason, 'precondition')
       assert.deepEqual(await seqsOf(one, 's'), [1, 2])
     },
@@ -98,6 +100,7 @@ export const capabilityCases: ContractCase[] = [
   {
     name: 'shared: the clock is the storage’s own, whatever the clock of a host shows',
     needs: 'shared',
+    needsOwnClock: true,
     async run(storage) {
       await applied(storage, insertRun('a'))
       const before = (await storage.now()).getTime()

@@ -8,6 +8,8 @@ export interface ContractCase {
   readonly name: string
   /** The claim that the case proves; it is left out where the adapter does not make it. */
   readonly needs?: keyof StorageCapabilities
+  /** Left out where the clock of the machine is the storage's. */
+  readonly needsOwnClock?: boolean
   /** The case is handed its storage before it is opened. */
   readonly startsClosed?: boolean
   /** Is handed a fresh storage behind the guard, open unless `startsClosed`. */

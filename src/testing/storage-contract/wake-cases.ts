@@ -5,7 +5,7 @@ import { applied, type ContractCase, instances, upTo } from './kit.js'
 import { append, insertRun } from './samples.js'
 
 /** How long a wake-up may take before it counts as none. */
-const WAKE_TIMEOUT_MS = 5_000
+const WAKE_TIMEOUT_MS = 3_000
 
 /** Wake-ups, or polling in their place. */
 export const wakeCases: ContractCase[] = [

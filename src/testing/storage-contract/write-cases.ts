@@ -28,7 +28,8 @@ export const writeCases: ContractCase[] = [
   {
     name: 'a unique key refuses, names itself and shows its holder; null never collides',
     async run(storage) {
-      await applied(storage, insertRun('wr_1', { idempotencyKey: 'k' }), insertRun('wr_2'), insertRun('wr_3'))
+      await applied(storage, insertRun('wr_1', { idempotencyKey: 'k' }), insertRun('wr_2'))
+      await applied(storage, insertRun('wr_3'))
       const refusal = await refused(storage, insertRun('wr_4', { idempotencyKey: 'k' }))
       assert.deepEqual([refusal.index, refusal.reason, refusal.constraint], [0, 'duplicate', 'runs_idempotency_key'])
       assert.equal((refusal.current as RunRow).workflowRunId, 'wr_1')

@@ -371,17 +371,13 @@ export const mutants: readonly Mutant[] = [
     fault: 'rows are handed out as they are kept',
     caughtBy: 'what comes out is a copy',
     make: (memory) => {
-      const kept = new Map<string, unknown>()
+      const kept = new Map<string, { json: string; row: unknown }>()
       return {
         get: async (table, id) => {
-          const key = `${table} ${id}`
           const row = await memory.get(table, id)
-          if (!kept.has(key) || JSON.stringify(row)?.length !== JSON.stringify(kept.get(key))?.length) kept.set(key, row)
-          return kept.get(key) as never
-        },
-        find: async (params) => {
-          const rows = await memory.find(params)
-          return rows.map((row) => kept.get(`runs ${(row as Row<'runs'>).workflowRunId}`) ?? row) as never[]
+          const json = JSON.stringify(row) ?? ''
+          if (kept.get(id)?.json !== json) kept.set(id, { json, row })
+          return kept.get(id)?.row as never
         },
       }
     },
