@@ -75,6 +75,7 @@ export {
   type HandlerParams,
   InProcessDispatcher,
   isFinalStatus,
+  type ListRunsParams,
   MemoryCredentialProvider,
   type OrganizationEngine,
   RUN_TRANSITIONS,

@@ -14,7 +14,9 @@ export interface BenchArguments {
   readonly report: boolean
 }
 
-export type ParsedBenchArguments = { readonly ok: true; readonly arguments: BenchArguments } | { readonly ok: false; readonly message: string }
+export type ParsedBenchArguments =
+  | { readonly ok: true; readonly arguments: BenchArguments }
+  | { readonly ok: false; readonly message: string }
 
 const DEFAULT_RUNS = 3
 

@@ -5,8 +5,6 @@ export function formatNumber(value: number): string {
   const size = Math.abs(value)
   if (!Number.isFinite(value)) return '-'
   if (size >= 100) return Math.round(value).toLocaleString('en-US')
-  if (Number.isInteger(value)) return String(value)
-  if (size >= 1) return value.toFixed(size >= 10 ? 1 : 2)
   return String(Number(value.toPrecision(3)))
 }
 

@@ -32,6 +32,8 @@ export async function measureFlatness(context: BenchContext): Promise<Record<str
   }
 }
 
+export const memoryOnly = async (c: BenchContext) => measurePair(c, "memory", await memoryPair(c), 60)
+
 async function measurePair(context: BenchContext, name: string, pair: Pair, turns: number): Promise<{ commit: number; page: number }> {
   context.progress(`flatness on ${name}, ${pair.count} runs`)
   const samples = { commitFew: [] as number[], commitMany: [] as number[], pageFew: [] as number[], pageMany: [] as number[] }

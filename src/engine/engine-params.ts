@@ -68,6 +68,28 @@ export const startRunSchema = z.strictObject({
 export type StartRunParams = z.input<typeof startRunSchema>
 export type StartRunRequest = z.output<typeof startRunSchema>
 
+const runStatus = z.enum(['created', 'queued', 'running', 'paused', 'completed', 'failed', 'terminated', 'canceled', 'timed_out'])
+
+/** Arguments of `listRuns`, with their defaults. */
+export const listRunsSchema = z.strictObject({
+  organizationId,
+  /** Only runs with one of these statuses. */
+  status: z.array(runStatus).min(1).optional(),
+  workflowPermanentId: z.string().min(1).optional(),
+  /** Part of the workflow's title or of the run's id, in any case. */
+  search: z.string().min(1).optional(),
+  errorCode: z.string().min(1).optional(),
+  /** Whether runs that other runs started are listed too. */
+  includeChildren: z.boolean().default(false),
+  /** Keyset paging: the last run of the page before. */
+  after: z.string().min(1).optional(),
+  limit: z.number().int().min(1).max(1_000).default(50),
+})
+/** Arguments of {@link WorkflowEngine.listRuns}. */
+export type ListRunsParams = z.input<typeof listRunsSchema>
+/** The same with every default filled in. */
+export type ListRunsRequest = z.output<typeof listRunsSchema>
+
 /** Names a run. */
 export interface RunRef {
   readonly organizationId?: string | undefined

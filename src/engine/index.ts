@@ -6,6 +6,7 @@ export type {
   ArtifactRef,
   CancelRunParams,
   CreateWorkflowParams,
+  ListRunsParams,
   RunEventsParams,
   RunRef,
   StartRunParams,

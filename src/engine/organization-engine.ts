@@ -3,6 +3,7 @@ import type {
   ArtifactRef,
   CancelRunParams,
   CreateWorkflowParams,
+  ListRunsParams,
   RunEventsParams,
   RunRef,
   StartRunParams,
@@ -19,6 +20,7 @@ export interface EngineCalls {
   getWorkflow(ref: WorkflowRef): Promise<Workflow>
   startRun(params: StartRunParams): Promise<RunHandle>
   getRun(ref: RunRef): Promise<Run>
+  listRuns(params?: ListRunsParams): Promise<Run[]>
   waitForRun(params: RunRef & WaitOptions): Promise<RunResult>
   events(params: RunEventsParams): AsyncGenerator<AnyEvent, void, undefined>
   cancel(params: CancelRunParams): Promise<Run>
@@ -51,6 +53,10 @@ export class OrganizationEngine {
 
   getRun(ref: Bound<RunRef>): Promise<Run> {
     return this.#engine.getRun(this.#bind(ref))
+  }
+
+  listRuns(params: Bound<ListRunsParams> = {}): Promise<Run[]> {
+    return this.#engine.listRuns(this.#bind(params))
   }
 
   waitForRun(params: Bound<RunRef & WaitOptions>): Promise<RunResult> {

@@ -2,6 +2,7 @@ import { RunNotFoundError, TimeoutError } from '../errors/index.js'
 import { type AnyEvent, type RunResult, runStream } from '../events/index.js'
 import { type Clock, withDeadline } from '../runtime/index.js'
 import { type RunRow, readStream, type Storage } from '../storage/index.js'
+import type { ListRunsRequest } from './engine-params.js'
 import { isFinalStatus } from './run-status.js'
 
 /** A run as callers see it. */
@@ -31,6 +32,26 @@ export class RunReader {
     const row = await this.#storage.get('runs', params.workflowRunId)
     if (row === undefined || row.organizationId !== params.organizationId) throw new RunNotFoundError(params.workflowRunId)
     return toRun(row)
+  }
+
+  /** Runs of an organisation, newest first. */
+  async list(request: ListRunsRequest & { readonly organizationId: string }): Promise<Run[]> {
+    const { organizationId, workflowPermanentId, errorCode, status, search, after, limit } = request
+    const rows = await this.#storage.find({
+      table: 'runs',
+      where: {
+        organizationId,
+        ...(workflowPermanentId === undefined ? {} : { workflowPermanentId }),
+        ...(errorCode === undefined ? {} : { errorCode }),
+        ...(status === undefined ? {} : { status: { in: status } }),
+        ...(request.includeChildren ? {} : { parentWorkflowRunId: null }),
+        ...(search === undefined ? {} : { any: [{ workflowTitle: { contains: search } }, { workflowRunId: { contains: search } }] }),
+      },
+      orderBy: [{ column: 'createdAt', direction: 'desc' }],
+      limit,
+      ...(after === undefined ? {} : { after }),
+    })
+    return rows.map(toRun)
   }
 
   /** What is stored after `after`, then live; ends after the run's final event. @throws {RunNotFoundError} */

@@ -8,6 +8,8 @@ import {
   type CancelRunParams,
   type CreateWorkflowParams,
   createWorkflowSchema,
+  type ListRunsParams,
+  listRunsSchema,
   type RunEventsParams,
   type RunRef,
   type StartRunParams,
@@ -111,6 +113,12 @@ export class WorkflowEngine {
   /** @throws {RunNotFoundError} `RUN_NOT_FOUND` */
   async getRun(ref: RunRef): Promise<Run> {
     return this.#parts.reader.get({ ...ref, organizationId: this.#organization(ref) })
+  }
+
+  /** Runs of the organisation, newest first, a page at a time. */
+  async listRuns(params: ListRunsParams = {}): Promise<Run[]> {
+    const request = parseArgument(listRunsSchema, params, 'listRuns')
+    return this.#parts.reader.list({ ...request, organizationId: this.#organization(request) })
   }
 
   /**

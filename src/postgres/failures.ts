@@ -85,3 +85,6 @@ export function storageError(
 ): StorageError {
   return new StorageError(message, { code, ...options })
 }
+
+/** Whether a table or schema is simply not there. */
+export const isMissingTable = (failure: unknown): boolean => /^(42P01|3F000)$/.test(serverErrorOf(failure)?.code ?? '')

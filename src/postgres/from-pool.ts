@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto'
+import { serverErrorOf } from './failures.js'
+import { type Channel, type ListenParams, type OwnedPort, PortFailure, type Queryable, type Statement, type TextRow } from './port.js'
+
+/** One query as `pg` takes it. */
+export interface PgQueryConfig {
+  readonly text: string
+  readonly values?: (string | null)[]
+  readonly name?: string
+  readonly rowMode: 'array'
+}
+
+/** What is used of a result of `pg`. */
+export interface PgResultLike {
+  readonly rows: readonly unknown[]
+}
+
+/** What is used of a client of `pg`, once it is connected. */
+export interface PgClientLike {
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's own types fit no narrower signature
+  query(config: any): Promise<any>
+  on(event: string, listener: (argument: never) => void): unknown
+  removeListener(event: string, listener: (argument: never) => void): unknown
+  release(error?: boolean | Error): void
+}
+
+/** What is used of a `Pool` of `pg`, version 8. */
+export interface PgPoolLike {
+  connect(): Promise<PgClientLike>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: 'error', listener: (error: Error) => void): unknown
+  end(): Promise<void>
+  readonly options?: { readonly max?: number | undefined }
+}
+
+export interface FromPoolOptions {
+  /** Gives the pool; called once, by `open()`. */
+  readonly pool: () => Promise<PgPoolLike>
+  /** Whether `close()` ends the pool. */
+  readonly isOwned: boolean
+  /** Whether statements that recur are prepared by name. */
+  readonly prepare: boolean
+  readonly canListen: boolean
+}
+
+/** Statements prepared on a connection stay there, so that their number is bounded. */
+const MAX_PREPARED = 500
+
+const ignore = () => {} // an idle connection that breaks is replaced by the pool; one in use fails in its query
+
+/** The port over a pool of `pg`. */
+export class PoolPort implements OwnedPort {
+  readonly isDurable = true
+  readonly isShared = true
+  readonly canListen: boolean
+  readonly #options: FromPoolOptions
+  readonly #names = new Map<string, string>()
+  readonly #listenedTo = new WeakSet<PgClientLike>()
+  #prepares: boolean
+  #pool: PgPoolLike | undefined
+
+  constructor(options: FromPoolOptions) {
+    this.#options = options
+    this.#prepares = options.prepare
+    this.canListen = options.canListen
+  }
+
+  async open(): Promise<void> {
+    this.#pool = await this.#options.pool()
+    this.#pool.on('error', ignore)
+  }
+
+  async close(): Promise<void> {
+    const pool = this.#pool
+    this.#pool = undefined
+    if (pool === undefined) return
+    if (this.#options.isOwned) await pool.end()
+    pool.removeListener('error', ignore)
+  }
+
+  async query(statement: Statement): Promise<readonly TextRow[]> {
+    const client = await this.#connect()
+    try {
+      const rows = await this.#run(client, statement)
+      client.release()
+      return rows
+    } catch (failure) {
+      this.#giveBack(client, failure)
+      throw failure
+    }
+  }
+
+  async exec(script: string): Promise<void> {
+    await this.query({ text: script, values: [] })
+  }
+
+  async tx<T>(work: (connection: Queryable) => Promise<T>): Promise<T> {
+    const client = await this.#connect()
+    const connection: Queryable = {
+      query: (statement) => this.#run(client, { ...statement, recurs: false }),
+      exec: async (script) => {
+        await this.#run(client, { text: script, values: [] })
+      },
+    }
+    try {
+      await connection.exec('BEGIN ISOLATION LEVEL READ COMMITTED')
+      const result = await work(connection)
+      await connection.exec('COMMIT')
+      client.release()
+      return result
+    } catch (failure) {
+      // a connection on which ROLLBACK fails is thrown away with its transaction
+      await connection.exec('ROLLBACK').then(
+        () => this.#giveBack(client, failure),
+        () => client.release(true),
+      )
+      throw failure
+    }
+  }
+
+  async listen(params: ListenParams): Promise<Channel> {
+    const client = await this.#connect()
+    let isOpen = true
+    const onNotification = (message: { channel: string; payload?: string }) => {
+      if (message.channel === params.channel) params.onMessage(message.payload ?? '')
+    }
+    const leave = (isBroken: boolean) => {
+      isOpen = false
+      client.removeListener('notification', onNotification)
+      client.removeListener('end', onEnd)
+      client.removeListener('error', onEnd)
+      client.release(isBroken)
+    }
+    const onEnd = (error?: unknown) => {
+      if (!isOpen) return
+      leave(true)
+      params.onLost(error)
+    }
+    client.on('notification', onNotification)
+    client.on('end', onEnd)
+    client.on('error', onEnd)
+    try {
+      await this.#run(client, { text: `LISTEN "${params.channel}"`, values: [] })
+    } catch (failure) {
+      if (isOpen) leave(true)
+      throw failure
+    }
+    return {
+      send: async (payloads) => {
+        if (!isOpen) throw new PortFailure(new Error('The connection of notifications is closed'), { wasSent: false })
+        await this.#run(client, notifyStatement(params.channel, payloads))
+      },
+      close: async () => {
+        if (isOpen) leave(true) // a connection that listens must not go back to the pool
+      },
+    }
+  }
+
+  async #connect(): Promise<PgClientLike> {
+    const pool = this.#pool
+    if (pool === undefined) throw new PortFailure(new Error('The pool is closed'), { wasSent: false })
+    try {
+      const client = await pool.connect()
+      if (!this.#listenedTo.has(client)) {
+        this.#listenedTo.add(client)
+        client.on('error', ignore)
+      }
+      return client
+    } catch (error) {
+      throw new PortFailure(error, { wasSent: false })
+    }
+  }
+
+  async #run(client: PgClientLike, statement: Statement): Promise<readonly TextRow[]> {
+    const name = statement.recurs === true && this.#prepares ? this.#nameOf(statement.text) : undefined
+    try {
+      return await send(client, statement, name)
+    } catch (failure) {
+      if (name === undefined || !isPreparationLost(failure)) throw failure
+      // a pooler gave the statement to a connection that does not know it: nothing was executed
+      this.#prepares = false
+      return await send(client, statement, undefined)
+    }
+  }
+
+  /** The same text has the same name in every process, so that meeting a statement of somebody else does no harm. */
+  #nameOf(text: string): string | undefined {
+    const known = this.#names.get(text)
+    if (known !== undefined || this.#names.size >= MAX_PREPARED) return known
+    const name = `rw_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
+    this.#names.set(text, name)
+    return name
+  }
+
+  #giveBack(client: PgClientLike, failure: unknown): void {
+    const error = serverErrorOf(failure)
+    client.release(failure instanceof PortFailure && (error === undefined || error.severity !== 'ERROR'))
+  }
+}
+
+async function send(client: PgClientLike, statement: Statement, name: string | undefined): Promise<readonly TextRow[]> {
+  const config: PgQueryConfig = { text: statement.text, rowMode: 'array', ...(name === undefined ? {} : { name }) }
+  try {
+    // without values a text may hold several statements
+    const result: PgResultLike = await client.query(statement.values.length === 0 ? config : { ...config, values: [...statement.values] })
+    return result.rows as readonly TextRow[]
+  } catch (error) {
+    const { processID } = client as { processID?: unknown }
+    throw new PortFailure(error, { wasSent: true, backendPid: typeof processID === 'number' ? processID : undefined })
+  }
+}
+
+const isPreparationLost = (failure: unknown) => /^(26000|42P05)$/.test(serverErrorOf(failure)?.code ?? '')
+
+/** One statement for any number of notifications. */
+export function notifyStatement(channel: string, payloads: readonly string[]): Statement {
+  const calls = payloads.map((_, index) => `pg_notify($1::text, $${index + 2}::text)::text`)
+  return { text: `SELECT ${calls.join(', ')}`, values: [channel, ...payloads] }
+}
