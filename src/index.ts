@@ -78,6 +78,8 @@ export {
   type ListRunsParams,
   MemoryCredentialProvider,
   type OrganizationEngine,
+  type PruneParams,
+  type PruneResult,
   RUN_TRANSITIONS,
   type Run,
   type RunDispatcher,

@@ -28,8 +28,8 @@ export const area: Area = {
     const { flatness = Number.NaN, ...flatnessDetails } = await measureFlatness(context)
     const { race } = await measureRace(context)
     return {
-      figures: { memoryCommitsPerSec, ...occupy, ...append, wakeMedianMs, flatness, eventsPerSec, race },
-      details: { wakeAfterCommitMs, ...flatnessDetails },
+      figures: { memoryCommitsPerSec, ...occupy.figures, ...append, wakeMedianMs, flatness, eventsPerSec, race },
+      details: { ...occupy.details, wakeAfterCommitMs, ...flatnessDetails },
     }
   },
 }

@@ -32,27 +32,31 @@ export async function measureFlatness(context: BenchContext): Promise<Record<str
   }
 }
 
-export const memoryOnly = async (c: BenchContext) => measurePair(c, "memory", await memoryPair(c), 60)
-
 async function measurePair(context: BenchContext, name: string, pair: Pair, turns: number): Promise<{ commit: number; page: number }> {
   context.progress(`flatness on ${name}, ${pair.count} runs`)
-  const samples = { commitFew: [] as number[], commitMany: [] as number[], pageFew: [] as number[], pageMany: [] as number[] }
-  const warmUp = Math.ceil(turns / 5)
-  for (let turn = -warmUp; turn < turns; turn++) {
-    const timings = {
-      commitFew: await timed(() => touch(pair.few, Math.floor(Math.random() * FEW))),
-      commitMany: await timed(() => touch(pair.many, Math.floor(Math.random() * pair.count))),
-      pageFew: await timed(() => page(pair.few, PAGE + Math.floor(Math.random() * (FEW - PAGE)))),
-      pageMany: await timed(() => page(pair.many, PAGE + Math.floor(Math.random() * (pair.count - PAGE)))),
+  const { few, many, count } = pair
+  const commits = await takeTurns(turns, { few: () => touch(few, anyOf(0, FEW)), many: () => touch(many, anyOf(0, count)) })
+  const pages = await takeTurns(turns, { few: () => page(few, anyOf(PAGE, FEW)), many: () => page(many, anyOf(PAGE, count)) })
+  for (const [side, values] of Object.entries(commits)) context.sample(`flatness of a commit on ${name}, ${side} runs, ms`, values)
+  for (const [side, values] of Object.entries(pages)) context.sample(`flatness of a page on ${name}, ${side} runs, ms`, values)
+  return { commit: median(commits.many) / median(commits.few), page: median(pages.many) / median(pages.few) }
+}
+
+const anyOf = (from: number, to: number) => from + Math.floor(Math.random() * (to - from))
+
+/** Times each side once a turn, in alternating order; the first turns warm up. */
+async function takeTurns(
+  turns: number,
+  sides: { few(): Promise<void>; many(): Promise<void> },
+): Promise<{ few: number[]; many: number[] }> {
+  const times = { few: [] as number[], many: [] as number[] }
+  for (let turn = -Math.ceil(turns / 5); turn < turns; turn++) {
+    for (const side of turn % 2 === 0 ? (['few', 'many'] as const) : (['many', 'few'] as const)) {
+      const ms = await timed(sides[side])
+      if (turn >= 0) times[side].push(ms)
     }
-    if (turn < 0) continue
-    for (const key of Object.keys(samples) as (keyof typeof samples)[]) samples[key].push(timings[key])
   }
-  for (const [key, values] of Object.entries(samples)) context.sample(`flatness ${name} ${key} ms`, values)
-  return {
-    commit: median(samples.commitMany) / median(samples.commitFew),
-    page: median(samples.pageMany) / median(samples.pageFew),
-  }
+  return times
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

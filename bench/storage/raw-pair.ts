@@ -11,12 +11,12 @@ export interface RawSql {
 }
 
 /** Makes a copy of the sessions' table, indexes included, with its columns called as the adapter calls them. */
-export async function createRawTable({ pool, schema }: OpenStorage): Promise<RawSql> {
-  const table = `"${schema}".raw_sessions`
+export async function createRawTable({ pool, schema }: OpenStorage, name: string): Promise<RawSql> {
+  const table = `"${schema}"."${name}"`
   await pool.query(`CREATE TABLE ${table} (LIKE "${schema}".browser_sessions INCLUDING ALL)`)
   const { rows } = await pool.query<{ column_name: string }>(
-    `SELECT column_name FROM information_schema.columns WHERE table_schema = $1 AND table_name = 'raw_sessions'`,
-    [schema],
+    `SELECT column_name FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2`,
+    [schema, name],
   )
   const bare = (name: string) => name.replaceAll('_', '').toLowerCase()
   const quoted = new Map(rows.map(({ column_name }) => [bare(column_name), `"${column_name}"`]))
@@ -49,22 +49,26 @@ export class RawPairWorker {
   readonly #pool: Pool
   readonly #sql: RawSql
   readonly #browserSessionId: string
+  readonly #isPrepared: boolean
   #fence = 0
 
-  constructor(pool: Pool, sql: RawSql, browserSessionId: string) {
-    this.#pool = pool
-    this.#sql = sql
-    this.#browserSessionId = browserSessionId
+  /** @param isPrepared whether the statements are prepared by name, or sent as `pool.query(text, values)` does */
+  constructor(params: { readonly pool: Pool; readonly sql: RawSql; readonly browserSessionId: string; readonly isPrepared: boolean }) {
+    this.#pool = params.pool
+    this.#sql = params.sql
+    this.#browserSessionId = params.browserSessionId
+    this.#isPrepared = params.isPrepared
   }
 
   async once(): Promise<void> {
     const { browserSessionId, runnableId, token, fence } = occupation(this.#browserSessionId, ++this.#fence)
-    await this.#change(this.#sql.occupy, [browserSessionId, 'workflow_run', runnableId, token, fence, HOST, ORGANIZATION])
-    await this.#change(this.#sql.release, [browserSessionId, token, fence])
+    await this.#change('occupy', [browserSessionId, 'workflow_run', runnableId, token, fence, HOST, ORGANIZATION])
+    await this.#change('release', [browserSessionId, token, fence])
   }
 
-  async #change(text: string, values: readonly unknown[]): Promise<void> {
-    const { rowCount } = await this.#pool.query(text, [...values])
+  async #change(name: 'occupy' | 'release', values: unknown[]): Promise<void> {
+    const text = this.#sql[name]
+    const { rowCount } = await this.#pool.query(this.#isPrepared ? { name: `raw_${name}`, text, values } : { text, values })
     if (rowCount !== 1) throw new Error(`A raw update changed ${rowCount} rows`)
   }
 }

@@ -11,7 +11,9 @@ import { RunCanceller } from './run-canceller.js'
 import type { RunEnvironment } from './run-environment.js'
 import { RunExecutor } from './run-executor.js'
 import { RunLeases } from './run-leases.js'
+import { RunPruner } from './run-pruner.js'
 import { RunReader } from './run-reader.js'
+import { RunRecovery } from './run-recovery.js'
 import { RunSubmissions } from './run-submission.js'
 import { Workflows } from './workflows.js'
 
@@ -54,7 +56,9 @@ export function composeEngine(settings: EngineSettings) {
     artifacts,
     dispatcher,
     executor: new RunExecutor({ environment, workflows, leases, dispatcher, canceller }),
+    recovery: new RunRecovery({ storage, clock, logger, events, emit, workflows, leases, hostId, ttlMs: settings.leaseTtlMs }),
     submissions: new RunSubmissions({ storage, workflows, sessions, events, emit, ids }),
+    pruner: new RunPruner({ storage, artifacts, logger }),
     reader: new RunReader({ storage, clock }),
   }
 }

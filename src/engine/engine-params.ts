@@ -122,3 +122,15 @@ export interface ArtifactRef {
   readonly organizationId?: string | undefined
   readonly artifactId: string
 }
+
+/** Arguments of `prune`, with their defaults. */
+export const pruneSchema = z.strictObject({
+  organizationId,
+  /** Only runs that ended before, and private sessions that did. */
+  olderThan: z.date(),
+  /** Keeps the event streams of what is removed. */
+  keepEvents: z.boolean().default(false),
+  /** Ends the pruning between two batches; what was removed by then stays so. */
+  signal: z.instanceof(AbortSignal).optional(),
+})
+export type PruneParams = z.input<typeof pruneSchema>

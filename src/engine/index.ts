@@ -7,6 +7,7 @@ export type {
   CancelRunParams,
   CreateWorkflowParams,
   ListRunsParams,
+  PruneParams,
   RunEventsParams,
   RunRef,
   StartRunParams,
@@ -18,6 +19,7 @@ export type { CodeHandler, HandlerParams } from './run-environment.js'
 export type { StopOptions } from './run-executor.js'
 export type { StoredArtifact } from './run-files.js'
 export type { RunHandle, WaitOptions } from './run-handle.js'
+export type { PruneResult } from './run-pruner.js'
 export type { Run } from './run-reader.js'
 export { canTransition, type FinalRunStatus, isFinalStatus, RUN_TRANSITIONS } from './run-status.js'
 export { WorkflowEngine } from './workflow-engine.js'

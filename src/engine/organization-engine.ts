@@ -4,6 +4,7 @@ import type {
   CancelRunParams,
   CreateWorkflowParams,
   ListRunsParams,
+  PruneParams,
   RunEventsParams,
   RunRef,
   StartRunParams,
@@ -11,6 +12,7 @@ import type {
 } from './engine-params.js'
 import type { StoredArtifact } from './run-files.js'
 import type { RunHandle, WaitOptions } from './run-handle.js'
+import type { PruneResult } from './run-pruner.js'
 import type { Run } from './run-reader.js'
 import type { Workflow } from './workflows.js'
 
@@ -25,6 +27,7 @@ export interface EngineCalls {
   events(params: RunEventsParams): AsyncGenerator<AnyEvent, void, undefined>
   cancel(params: CancelRunParams): Promise<Run>
   readArtifact(ref: ArtifactRef): Promise<StoredArtifact>
+  prune(params: PruneParams): Promise<PruneResult>
 }
 
 type Bound<P> = Omit<P, 'organizationId'>
@@ -73,6 +76,10 @@ export class OrganizationEngine {
 
   readArtifact(ref: Bound<ArtifactRef>): Promise<StoredArtifact> {
     return this.#engine.readArtifact(this.#bind(ref))
+  }
+
+  prune(params: Bound<PruneParams>): Promise<PruneResult> {
+    return this.#engine.prune(this.#bind(params))
   }
 
   #bind<P extends object>(params: P): P & { organizationId: string } {

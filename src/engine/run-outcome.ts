@@ -46,3 +46,23 @@ export function afterFinally(pending: RunOutcome, finallyOutcome: RunOutcome): R
 
 /** The form that is kept on the row while the run is being finished. */
 export const toPending = ({ kind, reason, errorCode }: RunOutcome): Record<string, Json> => ({ kind, reason, errorCode })
+
+/** The outcome that was kept on a row; null when it is not one. */
+export function fromPending(pending: Readonly<Record<string, Json>>): RunOutcome | null {
+  const { kind, reason, errorCode } = pending
+  const text = typeof reason === 'string' ? reason : ''
+  const code = typeof errorCode === 'string' ? errorCode : null
+  switch (kind) {
+    case 'completed':
+      return outcomes.completed()
+    case 'failed':
+    case 'setupFailed':
+      return outcomes.failed(text, code)
+    case 'terminated':
+      return outcomes.terminated(text, code)
+    case 'timedOut':
+      return { kind, status: 'timed_out', reason: text, errorCode: code }
+    default:
+      return null
+  }
+}

@@ -10,6 +10,8 @@ import {
   createWorkflowSchema,
   type ListRunsParams,
   listRunsSchema,
+  type PruneParams,
+  pruneSchema,
   type RunEventsParams,
   type RunRef,
   type StartRunParams,
@@ -21,6 +23,7 @@ import type { RunSessions } from './run-browser.js'
 import type { StopOptions } from './run-executor.js'
 import type { StoredArtifact } from './run-files.js'
 import { RunHandle, type WaitOptions } from './run-handle.js'
+import type { PruneResult } from './run-pruner.js'
 import { type Run, toRun } from './run-reader.js'
 import type { Workflow } from './workflows.js'
 
@@ -148,6 +151,15 @@ export class WorkflowEngine {
     return this.#parts.artifacts.read({ ...params, organizationId: this.#organization(params) })
   }
 
+  /**
+   * Removes ended runs that are older than a date, with their blocks, actions, artifacts (bytes too), events and ended private sessions,
+   * in batches. Runs that have not ended are never touched. One that broke off is gone on with by the next.
+   */
+  async prune(params: PruneParams): Promise<PruneResult> {
+    const request = parseArgument(pruneSchema, params, 'prune')
+    return this.#parts.pruner.prune({ ...request, organizationId: this.#organization(request) })
+  }
+
   /** Calls the listener for what this process does; returns the function that ends it. */
   on<K extends RunEventType>(type: K, listener: Listener<K>): () => void {
     return this.#parts.bus.on(type, listener)
@@ -166,6 +178,7 @@ export class WorkflowEngine {
     await this.#parts.storage.open()
     this.#startedSessions = (await this.#sessions?.start()) ?? false
     try {
+      await this.#parts.recovery.start()
       await this.#parts.executor.start()
     } catch (error) {
       await this.#stop().catch(() => {}) // the failure to start is the news
@@ -175,7 +188,7 @@ export class WorkflowEngine {
 
   async #stop(): Promise<void> {
     const stopSessions = () => (this.#startedSessions ? this.#sessions?.stop() : undefined)
-    await closeAll([() => this.#parts.executor.stop(this.#stopOptions), stopSessions], 'WorkflowEngine')
+    await closeAll([() => this.#parts.recovery.stop(), () => this.#parts.executor.stop(this.#stopOptions), stopSessions], 'WorkflowEngine')
   }
 
   #handle(organizationId: string, workflowRunId: string): RunHandle {

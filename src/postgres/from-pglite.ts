@@ -1,6 +1,6 @@
 import { notifyStatement } from './from-pool.js'
-import { type Channel, type ListenParams, type OwnedPort, PortFailure, type Queryable, type Statement, type TextRow } from './port.js'
 import { PgliteLock } from './pglite-lock.js'
+import { type Channel, type ListenParams, type OwnedPort, PortFailure, type Queryable, type Statement, type TextRow } from './port.js'
 
 /** What is used of PGlite, inside of a transaction or outside. */
 export interface PgliteQueryableLike {

@@ -1,12 +1,28 @@
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { currentProcessSpace, identifyProcess, isAlive, isSameSpace, type ProcessIdentity, type ProcessSpace, systemRandom } from '../runtime/index.js'
+import {
+  type Clock,
+  currentProcessSpace,
+  identifyProcess,
+  isAlive,
+  isSameSpace,
+  type ProcessIdentity,
+  type ProcessSpace,
+  systemClock,
+  systemRandom,
+  type Timer,
+} from '../runtime/index.js'
 import { storageError } from './failures.js'
 
 interface Holder {
   readonly process: ProcessIdentity
   readonly space: ProcessSpace
 }
+
+/** How often a holder shows that it lives, for those who cannot see its process. */
+const TOUCH_MS = 5_000
+/** After how long without a sign a holder in another container or on another machine counts as gone. */
+const ABANDONED_MS = 60_000
 
 /**
  * The file beside a PGlite directory that says which process has it open: PGlite itself lets two of them in, which ruins the data.
@@ -15,10 +31,13 @@ interface Holder {
 export class PgliteLock {
   readonly path: string
   readonly #directory: string
+  readonly #clock: Clock
   #isHeld = false
+  #timer: Timer | undefined
 
-  constructor(directory: string) {
+  constructor(directory: string, clock: Clock = systemClock) {
     this.#directory = resolve(directory)
+    this.#clock = clock
     this.path = `${this.#directory}.runwright.lock`
   }
 
@@ -30,16 +49,18 @@ export class PgliteLock {
     const written = `${this.path}.${systemRandom.bytes(8).toString('hex')}`
     await writeFile(written, JSON.stringify(holder), { mode: 0o600 })
     try {
-      for (let attempt = 0; attempt < 3; attempt++) {
+      for (let attempt = 0; attempt < 5; attempt++) {
         if (await tryLink(written, this.path)) {
           this.#isHeld = true
+          this.#touchLater()
           return
         }
-        const present = await readHolder(this.path)
-        if (present !== undefined && mayLive(present)) throw this.#lockedBy(present)
-        await rm(this.path, { force: true })
+        const present = await readIfThere(this.path)
+        if (present === undefined) continue
+        if (await this.#mayLive(present)) throw this.#lockedBy(present)
+        await takeAway(this.path, present)
       }
-      throw this.#lockedBy(await readHolder(this.path))
+      throw this.#lockedBy(await readIfThere(this.path))
     } finally {
       await rm(written, { force: true })
     }
@@ -48,32 +69,62 @@ export class PgliteLock {
   async release(): Promise<void> {
     if (!this.#isHeld) return
     this.#isHeld = false
+    this.#timer?.cancel()
     await rm(this.path, { force: true })
   }
 
-  #lockedBy(holder: Holder | undefined) {
+  #touchLater(): void {
+    this.#timer = this.#clock.setTimer(async () => {
+      if (!this.#isHeld) return
+      const now = this.#clock.now()
+      await utimes(this.path, now, now).catch(() => {}) // somebody deleted it, as its message says one may
+      if (this.#isHeld) this.#touchLater()
+    }, TOUCH_MS)
+  }
+
+  async #mayLive(text: string): Promise<boolean> {
+    const holder = parseHolder(text)
+    if (holder === undefined) return false
+    const here = currentProcessSpace()
+    if (isSameSpace(holder.space, here)) return isAlive(holder.process)
+    // another boot of this machine has ended with its processes
+    if (holder.space.machine === here.machine && holder.space.bootId !== here.bootId) return false
+    const { mtimeMs } = await stat(this.path).catch(() => ({ mtimeMs: 0 }))
+    return this.#clock.now().getTime() - mtimeMs < ABANDONED_MS
+  }
+
+  #lockedBy(text: string | undefined) {
+    const holder = text === undefined ? undefined : parseHolder(text)
     const pid = holder?.process.pid
-    const who = holder === undefined ? 'another process' : `process ${pid}${pid === process.pid ? ' (this one)' : ''} on ${holder.space.machine}`
+    const who =
+      holder === undefined ? 'another process' : `process ${pid}${pid === process.pid ? ' (this one)' : ''} on ${holder.space.machine}`
     const message = `The PGlite directory ${this.#directory} is open in ${who}; PGlite serves one process at a time. If that process is gone, delete ${this.path}`
     return storageError('STORAGE_LOCKED', message, { details: { directory: this.#directory, pid, machine: holder?.space.machine } })
   }
 }
 
-/** Elsewhere nobody can look: it counts as alive. Another boot of this machine has ended with its processes. */
-function mayLive({ process: holder, space }: Holder): boolean {
-  const here = currentProcessSpace()
-  if (isSameSpace(space, here)) return isAlive(holder)
-  return !(space.machine === here.machine && space.bootId !== here.bootId)
+/** Removes a lock that was found stale; one that somebody else took meanwhile is put back. */
+async function takeAway(path: string, stale: string): Promise<void> {
+  const aside = `${path}.${systemRandom.bytes(8).toString('hex')}`
+  try {
+    await rename(path, aside)
+  } catch {
+    return // somebody else took it away
+  }
+  if ((await readIfThere(aside)) !== stale) await tryLink(aside, path)
+  await rm(aside, { force: true })
 }
 
-async function readHolder(path: string): Promise<Holder | undefined> {
+function parseHolder(text: string): Holder | undefined {
   try {
-    const holder = JSON.parse(await readFile(path, 'utf8')) as Partial<Holder>
+    const holder = JSON.parse(text) as Partial<Holder>
     return typeof holder.process?.pid === 'number' && holder.space !== undefined ? (holder as Holder) : undefined
   } catch {
-    return undefined // released meanwhile, or not ours: taken over
+    return undefined // not ours
   }
 }
+
+const readIfThere = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined)
 
 async function tryLink(from: string, to: string): Promise<boolean> {
   try {

@@ -1,5 +1,5 @@
 import { LeaseLostError, StaleLeaseError, TimeoutError } from '../errors/index.js'
-import { type Timer, withDeadline } from '../runtime/index.js'
+import { Ticker, type Timer, withDeadline } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import { storageNow } from '../storage/storage.js'
 import type { LeaseRecord } from './lease-record.js'
@@ -7,7 +7,6 @@ import { heldUnder } from './lease-terms.js'
 import type { SessionPoolSettings } from './options.js'
 import type { LiveSession, SessionRegistry } from './session-registry.js'
 import { LIVE_STATUSES } from './session-status.js'
-import { Ticker } from './ticker.js'
 
 /** Keeps this host's sessions and its holders' leases alive, and tells holders whose lease could not be kept. */
 export class LeaseHeartbeat {

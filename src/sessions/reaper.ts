@@ -1,4 +1,5 @@
 import { LeaseLostError } from '../errors/index.js'
+import { Ticker } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import { storageNow, type Where } from '../storage/storage.js'
 import { graceMs, heldUnder, isFree, NO_LEASE } from './lease-terms.js'
@@ -8,7 +9,6 @@ import type { SessionEnder } from './session-ender.js'
 import type { SessionJournal } from './session-journal.js'
 import type { SessionRegistry } from './session-registry.js'
 import { LIVE_STATUSES } from './session-status.js'
-import { Ticker } from './ticker.js'
 
 const PAGE_SIZE = 100
 

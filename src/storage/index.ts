@@ -10,6 +10,7 @@ export { Artifacts, type ArtifactsOptions, type SaveArtifactParams } from './art
 export { FilesystemArtifactStore, type FilesystemArtifactStoreOptions } from './artifacts/filesystem-artifact-store.js'
 export { MemoryArtifactStore, type MemoryArtifactStoreOptions } from './artifacts/memory-artifact-store.js'
 export type { Column, ColumnKind, RowOf, Table, UniqueKey } from './columns.js'
+export { type DeleteRowsParams, deleteRows } from './delete-rows.js'
 export { type ReadStreamParams, readStream } from './event-reader.js'
 export { guardStorage } from './guard.js'
 export {
@@ -26,6 +27,7 @@ export {
   whereLapsed,
 } from './lease.js'
 export { type MemorySnapshot, MemoryStorage, type MemoryStorageOptions } from './memory/memory-storage.js'
+export { RUN_PARTS } from './run-parts.js'
 export {
   type ActionRow,
   type ArtifactRow,

@@ -32,6 +32,8 @@ export interface ArtifactStore {
   head(key: string): Promise<{ readonly size: number } | undefined>
   /** Harmless where the key holds nothing. */
   delete(key: string): Promise<void>
+  /** Clears away what broken-off writes left, where a store has such; `engine.prune` calls it. */
+  tidy?(): Promise<void>
   /** An address from which the bytes can be had for a while, where the store has such. */
   url?(key: string, options: { readonly expiresInSeconds: number }): Promise<string>
 }

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream'
 import { ArtifactError } from '../../errors/index.js'
 import { runStream, sessionStream } from '../../events/index.js'
-import type { Ids } from '../../runtime/index.js'
+import { type Ids, isAbortError } from '../../runtime/index.js'
+import { deleteRows } from '../delete-rows.js'
 import type { ArtifactRow } from '../schema.js'
-import { type CommitResult, type Storage, type StoredEvent, storageNow, type Write } from '../storage.js'
+import { type CommitResult, type Storage, type StoredEvent, storageNow, type Where, type Write } from '../storage.js'
 import type { ArtifactType } from '../tables/artifacts.js'
 import type { ArtifactBody, ArtifactStore } from './artifact-store.js'
 import { keySegment, safeFilename, safeMimeType } from './filenames.js'
@@ -102,6 +103,23 @@ export class Artifacts {
     })
   }
 
+  /**
+   * Deletes the artifacts that meet a condition: bytes first, rows then, so that a crash leaves no bytes that nobody knows of.
+   * @throws {ArtifactError} `ARTIFACT_FAILED` where bytes cannot be deleted; their rows stay.
+   */
+  deleteAll(where: Where<ArtifactRow>, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<number> {
+    const { storage, store } = this.#options
+    const before = async (rows: readonly ArtifactRow[]) => {
+      for (const { artifactId, storeKey } of rows) await store.delete(storeKey).catch((error: unknown) => failedDelete(artifactId, error))
+    }
+    return deleteRows({ storage, table: 'artifacts', where, before, ...options })
+  }
+
+  /** Lets the store clear away what broken-off writes left. */
+  async tidy(): Promise<void> {
+    await this.#options.store.tidy?.()
+  }
+
   #eventOf(params: SaveArtifactParams, row: Pick<ArtifactRow, 'artifactId' | 'filename' | 'size'>): Write[] {
     const { organizationId, type, workflowRunId = null, browserSessionId = null } = params
     const stream =
@@ -126,6 +144,12 @@ function storeKeyOf(params: SaveArtifactParams, artifactId: string, filename: st
   const owner = params.workflowRunId ?? params.browserSessionId ?? 'unowned'
   const extension = /\.[A-Za-z0-9]{1,8}$/.exec(filename)?.[0].toLowerCase() ?? ''
   return `${keySegment(params.organizationId)}/${keySegment(owner)}/${keySegment(artifactId)}${extension}`
+}
+
+function failedDelete(artifactId: string, cause: unknown): never {
+  if (ArtifactError.is(cause) || isAbortError(cause)) throw cause
+  const details = { artifactId }
+  throw new ArtifactError(`The bytes of artifact ${artifactId} could not be deleted`, { code: 'ARTIFACT_FAILED', details, cause })
 }
 
 function refused(artifactId: string, result: Extract<CommitResult, { ok: false }>): ArtifactError {

@@ -1,8 +1,8 @@
-import { type FileHandle, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import type { Readable } from 'node:stream'
 import { ArtifactError } from '../../errors/index.js'
-import { type Random, systemRandom } from '../../runtime/index.js'
+import { type Clock, type Random, systemClock, systemRandom } from '../../runtime/index.js'
 import {
   type ArtifactBody,
   type ArtifactMeta,
@@ -21,7 +21,13 @@ export interface FilesystemArtifactStoreOptions {
   /** Largest artifact, in bytes. @default 1073741824 */
   readonly maxBytes?: number
   readonly random?: Random
+  readonly clock?: Clock
 }
+
+/** Files that are being written; keys cannot begin with a dot, so that none names one. */
+const WRITING = '.writing-'
+/** What a write left that was broken off is older than this; nobody writes one file for so long. In milliseconds. */
+const ABANDONED_AFTER_MS = 86_400_000
 
 /**
  * Keeps the bytes of artifacts in files. A file is written beside its place and renamed into it once it is whole and on disk: a reader
@@ -31,18 +37,19 @@ export class FilesystemArtifactStore implements ArtifactStore {
   readonly #directory: string
   readonly #maxBytes: number
   readonly #random: Random
+  readonly #clock: Clock
 
   constructor(options: FilesystemArtifactStoreOptions) {
     this.#directory = resolve(options.directory)
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_ARTIFACT_BYTES
     this.#random = options.random ?? systemRandom
+    this.#clock = options.clock ?? systemClock
   }
 
   async put(key: string, body: ArtifactBody, meta: ArtifactMeta = {}): Promise<StoredBytes> {
     const path = this.#pathOf(key)
     const measured = new MeasuredBody({ key, body, maxBytes: this.#maxBytes, signal: meta.signal })
-    // keys cannot begin with a dot, so that no key names a file that is being written
-    const beside = join(dirname(path), `.writing-${this.#random.bytes(12).toString('hex')}`)
+    const beside = join(dirname(path), `${WRITING}${this.#random.bytes(12).toString('hex')}`)
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
       await this.#checkInside(key, dirname(path))
@@ -79,6 +86,25 @@ export class FilesystemArtifactStore implements ArtifactStore {
       await rm(path, { force: true })
     } catch (error) {
       if (!isMissing(error)) throw bodyFailure(key, error)
+    }
+  }
+
+  /** Removes half-written files and empty folders that have not changed for a day. */
+  async tidy(): Promise<void> {
+    await this.#tidy(this.#directory, this.#clock.now().getTime() - ABANDONED_AFTER_MS)
+  }
+
+  async #tidy(folder: string, beforeMs: number): Promise<void> {
+    const entries = await readdir(folder, { withFileTypes: true }).catch(ignoreMissing<never[]>([]))
+    for (const entry of entries) {
+      const path = join(folder, entry.name)
+      const isWriting = entry.isFile() && entry.name.startsWith(WRITING)
+      if (!entry.isDirectory() && !isWriting) continue
+      const isOld = await lstat(path).then(({ mtimeMs }) => mtimeMs < beforeMs, ignoreMissing(false))
+      if (entry.isDirectory()) await this.#tidy(path, beforeMs)
+      if (!isOld) continue
+      if (isWriting) await rm(path, { force: true })
+      else await rmdir(path).catch(() => {}) // not empty, or somebody was quicker
     }
   }
 
@@ -119,6 +145,14 @@ async function writeWhole(path: string, body: AsyncIterable<Uint8Array>): Promis
     await handle.close()
   }
 }
+
+/** What a look at a file gives when it has gone meanwhile. */
+const ignoreMissing =
+  <T>(value: T) =>
+  (error: unknown): T => {
+    if (isMissing(error)) return value
+    throw error
+  }
 
 function isMissing(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code

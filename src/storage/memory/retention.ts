@@ -1,11 +1,10 @@
 import { runStream, sessionStream } from '../../events/index.js'
+import { RUN_PARTS } from '../run-parts.js'
 import type { TableName } from '../schema.js'
 import type { MemoryTable } from './memory-table.js'
 import type { StoredRow } from './order.js'
 import type { MemoryStreams } from './streams.js'
 import type { RowChange } from './transaction.js'
-
-const PARTS_OF_A_RUN = ['run_blocks', 'actions', 'artifacts'] as const
 
 export interface RetentionParams {
   /** How many ended runs are kept. */
@@ -56,7 +55,7 @@ export class Retention {
     const runs = this.#table('runs')
     const run = runs.get(workflowRunId)
     if (run === undefined) return
-    for (const name of PARTS_OF_A_RUN) this.#removeAll(name, { workflowRunId })
+    for (const name of [...RUN_PARTS, 'artifacts'] as const) this.#removeAll(name, { workflowRunId })
     this.#params.streams.remove(runStream(workflowRunId))
     runs.replace(run, undefined)
     this.#dropPrivateSession(run)

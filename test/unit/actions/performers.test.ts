@@ -60,7 +60,7 @@ describe('an action on an element', () => {
     ],
     [
       { type: 'upload_file', target: { css: '#file' }, file: 'art_1' },
-      { type: 'upload_file', file: 'art_1' },
+      { type: 'upload_file', file: 'data:,bytes of art_1' },
     ],
     [
       { type: 'drag_and_drop', target: { css: '#from' }, destination: { css: '#to' } },

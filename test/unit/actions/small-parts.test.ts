@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type ActionResult, absoluteUrl, bindAction, createPageFacade, describeAction, describeTarget } from '../../../src/actions/index.js'
+import { type ActionResult, absoluteUrl, bindAction, createPageFacade, describeAction } from '../../../src/actions/index.js'
 import { ACTION_TYPES, type Action, type ActionInput } from '../../../src/definition/index.js'
 import { ActionError } from '../../../src/errors/index.js'
 import { parse } from './kit.js'

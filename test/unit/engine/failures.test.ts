@@ -163,7 +163,11 @@ describe('what a block leaves behind', () => {
         return completed(['done'])
       },
     })
-    const { run, memory } = await startEngine({ blocks: [lingering as never], handlers: { pass: () => (late.open(), again) as never } })
+    const pass = async () => {
+      late.open()
+      await again
+    }
+    const { run, memory } = await startEngine({ blocks: [lingering as never], handlers: { pass } })
     await run({ blocks: [{ type: 'lingering', label: 'a' } as never, code('b', 'pass')] })
     expect((await blockRows(memory))[0]?.output).toEqual(['done'])
     expect(types(await streamOf(memory)).filter((type) => type === 'block.progressed')).toHaveLength(1)

@@ -40,25 +40,25 @@ async function startShop(options: Parameters<typeof startHost>[0] = {}) {
     return host.run(definition, { browserSessionId, ...params })
   }
   /** What was typed into a field last. */
-  const valueOf = (css: string) => {
+  const typedInto = (css: string) => {
     const log = host.driver.handles.flatMap((handle) => handle.pages().flatMap((page) => page.log))
     return log.flatMap((entry) => (entry.type === 'input_text' && entry.target.css === css ? [entry.value] : [])).at(-1)
   }
-  return { ...host, run, valueOf }
+  return { ...host, run, typedInto }
 }
 
 const fill = (css: string, value: string) => ({ type: 'input_text' as const, target: { css }, value })
 
 describe('a secret', () => {
   it('is typed by the step that names it, and stands nowhere else', async () => {
-    const { run, memory, events, valueOf } = await startShop()
+    const { run, memory, events, typedInto } = await startShop()
     const steps = [fill('#user', '{{ shop.username }}'), fill('#password', '{{ shop.password }}'), fill('#search', 'Bearer {{ api }}')]
     const result = await run({
       parameters,
       blocks: [{ type: 'login', label: 'sign_in', credentialKey: 'shop', url: 'https://a.test/', steps }],
     })
     expect(result.status).toBe('completed')
-    expect([valueOf('#user'), valueOf('#password'), valueOf('#search')]).toEqual(['ada', PASSWORD, `Bearer ${TOKEN}`])
+    expect([typedInto('#user'), typedInto('#password'), typedInto('#search')]).toEqual(['ada', PASSWORD, `Bearer ${TOKEN}`])
     expect(leaks(memory, events, result)).toEqual([])
     const actions = await memory.find({ table: 'actions', orderBy: [{ column: 'stepIndex' }] })
     expect(actions.map(({ value }) => value).slice(1)).toEqual(['{{ shop.username }}', '{{ shop.password }}', 'Bearer {{ api }}'])
@@ -115,7 +115,7 @@ describe('a secret', () => {
   })
 
   it('cannot be named by a page: what was read is typed as it stands', async () => {
-    const { run, memory, events, valueOf } = await startShop()
+    const { run, memory, events, typedInto } = await startShop()
     const result = await run({
       parameters,
       blocks: [
@@ -124,7 +124,7 @@ describe('a secret', () => {
       ],
     })
     expect(result.status).toBe('completed')
-    expect(valueOf('#search')).toBe('{{ shop.password }}')
+    expect(typedInto('#search')).toBe('{{ shop.password }}')
     expect(leaks(memory, events, result)).toEqual([])
   })
 
@@ -134,20 +134,20 @@ describe('a secret', () => {
       await page.fill('#search', trap)
       await page.perform({ type: 'input_text', target: { css: '#user' }, value: `${trap} {% if 1 %}` })
     }
-    const { run, valueOf } = await startShop({ engine: { handlers: { copy } } })
+    const { run, typedInto } = await startShop({ engine: { handlers: { copy } } })
     const result = await run({ parameters, blocks: [{ type: 'goto_url', label: 'open', url: 'https://a.test/' }, code('copy', 'copy')] })
     expect(result.failureReason).toBeNull()
-    expect(valueOf('#search')).toBe('{{ shop.password }}')
-    expect(valueOf('#user')).toBe('{{ shop.password }} {% if 1 %}')
+    expect(typedInto('#search')).toBe('{{ shop.password }}')
+    expect(typedInto('#user')).toBe('{{ shop.password }} {% if 1 %}')
   })
 
   it('typed by a handler is recorded as a reference', async () => {
     const type = async ({ page, parameters: given }: { page: PageFacade; parameters: Record<string, unknown> }) =>
       page.fill('#password', (given.shop as { password: string }).password)
-    const { run, memory, events, valueOf } = await startShop({ engine: { handlers: { type: type as never } } })
+    const { run, memory, events, typedInto } = await startShop({ engine: { handlers: { type: type as never } } })
     const blocks = [{ type: 'goto_url' as const, label: 'open', url: 'https://a.test/' }, code('type', 'type', { parameterKeys: ['shop'] })]
     const result = await run({ parameters, blocks })
-    expect(valueOf('#password')).toBe(PASSWORD)
+    expect(typedInto('#password')).toBe(PASSWORD)
     const [action] = await memory.find({ table: 'actions', where: { type: 'input_text' } })
     expect(action?.value).toBe('{{ shop.password }}')
     expect(leaks(memory, events, result)).toEqual([])

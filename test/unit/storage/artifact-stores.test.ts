@@ -7,6 +7,7 @@ import { buffer, text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ArtifactError } from '../../../src/errors/index.js'
 import { type ArtifactStore, FilesystemArtifactStore, MemoryArtifactStore } from '../../../src/storage/index.js'
+import { FakeClock } from '../../../src/testing/index.js'
 
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -210,5 +211,21 @@ describe('FilesystemArtifactStore on disk', () => {
     expect(await codeOf(store.put('a/b', Buffer.from('y')))).toBe('ARTIFACT_FAILED')
     expect(await codeOf(store.delete('a/b'))).toBe('ARTIFACT_FAILED')
     expect(await names()).toEqual(['a', 'a/b', 'a/b/c'])
+  })
+
+  it('tidies away half-written files and empty folders of yesterday, and nothing else', async () => {
+    const store = new FilesystemArtifactStore({ directory })
+    await store.tidy()
+    await store.put('org/kept.txt', Buffer.from('x'))
+    await store.put('org/run/gone.txt', Buffer.from('x'))
+    await store.delete('org/run/gone.txt')
+    await writeFile(join(directory, 'org', '.writing-0a'), 'half')
+    await writeFile(join(directory, 'org', '.other'), 'not ours')
+    await store.tidy()
+    expect(await names()).toEqual(['org', 'org/.other', 'org/.writing-0a', 'org/kept.txt', 'org/run'])
+    const clock = new FakeClock({ now: new Date(Date.now() + 25 * 3_600_000) })
+    await new FilesystemArtifactStore({ directory, clock }).tidy()
+    expect(await names()).toEqual(['org', 'org/.other', 'org/kept.txt'])
+    await new FilesystemArtifactStore({ directory: join(directory, 'none') }).tidy()
   })
 })

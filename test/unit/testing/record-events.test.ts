@@ -3,10 +3,10 @@ import { WorkflowEngine } from '../../../src/engine/index.js'
 import { MemoryStorage } from '../../../src/storage/index.js'
 import { recordEvents } from '../../../src/testing/index.js'
 
-const pause = { blocks: [{ type: 'wait', label: 'pause', waitSec: 0 }] } as const
+const pause = { blocks: [{ type: 'code', label: 'pause', handler: 'nothing' }] } as const
 
 async function startedEngine() {
-  const engine = new WorkflowEngine({ storage: new MemoryStorage(), organizationId: 'org' })
+  const engine = new WorkflowEngine({ storage: new MemoryStorage(), organizationId: 'org', handlers: { nothing: () => null } })
   await engine.start()
   const { workflowPermanentId } = await engine.createWorkflow({ title: 'Pause', definition: pause })
   return { engine, workflowPermanentId }

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../runtime/index.js'
+import type { Clock, Timer } from './clock.js'
 
 /** Does a piece of work again and again, one at a time; the pause counts from the end of the work. */
 export class Ticker {

@@ -1,0 +1,153 @@
+import { TimeoutError } from '../errors/index.js'
+import { type AnyEvent, runStream } from '../events/index.js'
+import { type Clock, type Logger, type Random, systemRandom, Ticker, withDeadline } from '../runtime/index.js'
+import { leaseSet, type RunBlockRow, type RunRow, type Storage, storageNow, type Write, whereHeld, whereLapsed } from '../storage/index.js'
+import { summarizeBlocks } from './block-summary.js'
+import type { EventFactory } from './event-factory.js'
+import { finalRow } from './run-finalizer.js'
+import type { RunLeases } from './run-leases.js'
+import { fromPending, outcomes, type RunOutcome } from './run-outcome.js'
+import { buildRunResult } from './run-result.js'
+import type { Workflows } from './workflows.js'
+
+export interface RunRecoveryOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly events: EventFactory
+  readonly emit: (event: AnyEvent) => void
+  readonly workflows: Workflows
+  readonly leases: RunLeases
+  readonly hostId: string
+  readonly ttlMs: number
+  readonly random?: Random
+}
+
+/** How often lapsed leases are looked for, in milliseconds; jittered by a tenth. */
+const SWEEP_INTERVAL_MS = 2_000
+/** Most runs that one sweep ends. */
+const SWEEP_LIMIT = 100
+
+/** Ends the runs of hosts that died or froze: their leases lapsed. At every start, and every two seconds. */
+export class RunRecovery {
+  readonly #options: RunRecoveryOptions
+  readonly #ticker: Ticker
+
+  constructor(options: RunRecoveryOptions) {
+    const random = options.random ?? systemRandom
+    this.#options = options
+    this.#ticker = new Ticker({
+      clock: options.clock,
+      pauseMs: () => SWEEP_INTERVAL_MS * (0.9 + 0.2 * random.fraction()),
+      work: () => this.#boundedSweep(),
+    })
+  }
+
+  /** A storage that is neither durable nor shared holds no runs of dead hosts: there is nothing to do. */
+  async start(): Promise<void> {
+    const { durable, shared } = this.#options.storage.capabilities
+    if (!durable && !shared) return
+    await this.#ticker.tick()
+    this.#ticker.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#ticker.stop()
+  }
+
+  /** A storage that hangs must not hold up a stop. */
+  async #boundedSweep(): Promise<void> {
+    const { clock, ttlMs, logger } = this.#options
+    const timeoutMs = ttlMs / 3
+    try {
+      await withDeadline({ run: () => this.#sweep(), timeoutMs, onTimeout: () => new TimeoutError('The sweep', timeoutMs), clock })
+    } catch (error) {
+      logger.warn('runs of dead hosts could not be looked for', { error })
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { storage } = this.#options
+    const lapsed = await storage.find({
+      table: 'runs',
+      where: { status: 'running', ...whereLapsed() },
+      orderBy: [{ column: 'leaseExpiresAt' }],
+      limit: SWEEP_LIMIT,
+    })
+    for (const run of lapsed) await this.#recover(run)
+  }
+
+  /** One failure never stops the sweep. */
+  async #recover(run: RunRow): Promise<void> {
+    const { logger, leases } = this.#options
+    if (leases.get(run.workflowRunId) !== undefined) return // ours: its own heartbeat decides
+    try {
+      const taken = await this.#takeOver(run)
+      if (taken !== null) await this.#end(taken)
+    } catch (error) {
+      logger.warn('the run of a dead host could not be ended', { workflowRunId: run.workflowRunId, error })
+    }
+  }
+
+  /** Takes the lapsed lease, under which the dead host can write no more; null when somebody else was faster. */
+  async #takeOver(run: RunRow): Promise<RunRow | null> {
+    const { storage, hostId, ttlMs } = this.#options
+    const result = await storage.commit([
+      {
+        op: 'update',
+        table: 'runs',
+        id: run.workflowRunId,
+        where: { status: 'running', leaseFence: run.leaseFence, ...whereLapsed() },
+        set: { ...leaseSet({ holder: hostId, ttlMs }), modifiedAt: storageNow() },
+      },
+    ])
+    return result.ok ? (result.rows[0]?.[0] as RunRow) : null
+  }
+
+  /** The terminal commit in the dead host's stead. Its session's lease lapses as this run's did. */
+  async #end(run: RunRow): Promise<void> {
+    const { storage, events, emit, workflows, hostId } = this.#options
+    const { definition } = await workflows.loadPinned(run.workflowId)
+    const where = { workflowRunId: run.workflowRunId }
+    const blocks = await storage.find({ table: 'run_blocks', where, orderBy: [{ column: 'sequence' }], limit: 10_000 })
+    const outcome = outcomeOf(run)
+    const finishedAt = await storage.now()
+    const result = buildRunResult({
+      run,
+      outcome,
+      summary: summarizeBlocks(blocks),
+      outputs: Object.fromEntries(
+        blocks.flatMap(({ label, status, output }) => (status === 'completed' ? [[`${label}_output`, output]] : [])),
+      ),
+      secretKeys: definition.parameters.flatMap(({ kind, key }) => (kind === 'secret' ? [key] : [])),
+      finishedAt,
+      actionCount: await storage.count('actions', where),
+      browserSessionId: run.browserSessionId,
+    })
+    const committed = await storage.commit([
+      {
+        op: 'update',
+        table: 'runs',
+        id: run.workflowRunId,
+        where: { status: 'running', ...whereHeld({ holder: hostId, fence: run.leaseFence }) },
+        set: finalRow(run, result),
+      },
+      ...blocks.filter(({ status }) => status === 'running').map((block) => closeBlock(block, outcome, finishedAt)),
+      { op: 'append', stream: runStream(run.workflowRunId), events: [events.create(run.organizationId, `run.${outcome.status}`, result)] },
+    ])
+    if (committed.ok) for (const event of committed.events.flat()) emit(event as AnyEvent)
+  }
+}
+
+/** A cancel that was asked for wins; then what the run was about to become; else it is lost with its host. */
+function outcomeOf(run: RunRow): RunOutcome {
+  if (run.cancelRequestedAt !== null) return outcomes.canceled(run.cancelRequestedBy ?? 'unknown')
+  const pending = run.pendingOutcome === null ? null : fromPending(run.pendingOutcome)
+  return pending ?? outcomes.failed('the host that executed the run is gone', 'HOST_LOST')
+}
+
+function closeBlock(block: RunBlockRow, outcome: RunOutcome, finishedAt: Date): Write {
+  const status = outcome.status === 'completed' ? 'failed' : outcome.status
+  const set = { status, failureReason: outcome.reason ?? 'the host is gone', errorCode: outcome.errorCode, finishedAt }
+  return { op: 'update', table: 'run_blocks', id: block.runBlockId, where: { status: 'running' }, set }
+}
