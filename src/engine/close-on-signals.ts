@@ -14,9 +14,11 @@ export interface CloseOnSignalsOptions {
  */
 export function closeOnSignals(engine: Pick<WorkflowEngine, 'destroy'>, options: CloseOnSignalsOptions = {}): () => void {
   const signals = options.signals ?? (['SIGINT', 'SIGTERM'] as const)
-  let closing: Promise<void> | null = null
+  let isClosing = false
   const onSignal = (signal: NodeJS.Signals) => {
-    closing ??= engine.destroy().then(
+    if (isClosing) return
+    isClosing = true
+    void engine.destroy().then(
       () => options.onClosed?.(signal),
       (error: unknown) => options.onClosed?.(signal, error),
     )

@@ -38,10 +38,12 @@ export class RunwrightError extends Error {
 
   /** Whether a value is an error of this class, whichever copy of the package made it. */
   static is<T extends abstract new (...args: never[]) => unknown>(this: T, value: unknown): value is InstanceType<T> {
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass on which it is called
     return hasKind(value, this as unknown as typeof RunwrightError)
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass on which it is called
     return hasKind(value, this as typeof RunwrightError)
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { BlockRegistry, builtInBlocks, loopValues } from '../../../src/blocks/index.js'
 import { builtInBlockSchemas } from '../../../src/definition/index.js'
+import type { PageDownload } from '../../../src/sessions/index.js'
 import type { FakeSite } from '../../../src/testing/index.js'
 import { begun, blockRows, code, handlers, settle, startEngine, startHost, until } from '../engine/kit.js'
 
@@ -36,7 +37,11 @@ const site: FakeSite = {
       {
         css: '#break',
         onClick: (page) =>
-          page.download({ suggestedFilename: 'x', url: 'https://a.test/x', path: () => Promise.reject(new Error('reset')) }),
+          page.download({
+            suggestedFilename: 'x',
+            url: 'https://a.test/x',
+            path: () => Promise.reject(new Error('reset')),
+          } as PageDownload),
       },
     ],
   },
