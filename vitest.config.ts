@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     reporters: ['default', new TallyReporter()],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/architecture*.test.ts'] } },
+      { extends: true, test: { name: 'unit', testTimeout: 30_000, include: ['test/unit/**/*.test.ts', 'test/architecture*.test.ts'] } },
       {
         extends: true,
         test: {

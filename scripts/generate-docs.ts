@@ -2,9 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { errorsPage } from './docs/errors-page.js'
 import { eventsPage } from './docs/events-page.js'
+import { tablesPage } from './docs/tables-page.js'
 
 const docs = new URL('../docs/', import.meta.url)
-const pages = { 'events.md': eventsPage(), 'errors.md': errorsPage(new URL('../src/errors/', import.meta.url)) }
+const pages = {
+  'events.md': eventsPage(),
+  'errors.md': errorsPage(new URL('../src/errors/', import.meta.url)),
+  'tables.md': tablesPage(new URL('../src/storage/tables/', import.meta.url)),
+}
 
 for (const [name, text] of Object.entries(pages)) {
   const isNew = textOf(name) !== text

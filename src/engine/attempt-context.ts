@@ -34,26 +34,27 @@ export class AttemptContext implements BlockContext {
   readonly workflowRunId: string
   readonly runBlockId: string
   readonly signal: AbortSignal
-  readonly page: PageFacade
   readonly downloads: BlockDownloads
   readonly #options: AttemptContextOptions
-  readonly #actions: ActionContext
-  readonly #sequences: SequenceExecutor
+  /** Made when they are first asked for: most blocks never touch a page. */
+  #lent: ActionContext | undefined
+  #page: PageFacade | undefined
   #actionCount = 0
 
   constructor(options: AttemptContextOptions) {
-    const { state, entry, block, signal } = options
+    const { state, entry, signal } = options
     this.#options = options
     this.organizationId = entry.organizationId
     this.workflowRunId = entry.workflowRunId
     this.runBlockId = entry.runBlockId
     this.signal = signal
-    this.#actions = attemptActions({ state, entry, block, signal, onRecord: () => this.#actionCount++ })
-    this.#sequences = new SequenceExecutor(state.environment.router)
-    const literal = literalActions(this.#actions)
-    this.page = createPageFacade((action) => state.environment.router.execute(action, literal, this.#actionCount))
     this.downloads = { collect: (params) => this.#collectDownloads(params) }
     state.browser.downloads.begin()
+  }
+
+  get page(): PageFacade {
+    this.#page ??= this.#createPage()
+    return this.#page
   }
 
   get errorCodeMapping(): Readonly<Record<string, string>> {
@@ -85,7 +86,7 @@ export class AttemptContext implements BlockContext {
   }
 
   performAll(actions: readonly Action[]): Promise<SequenceResult> {
-    return this.#sequences.execute(actions, this.#actions, this.#actionCount)
+    return new SequenceExecutor(this.#options.state.environment.router).execute(actions, this.#actions, this.#actionCount)
   }
 
   async callHandler(name: string): Promise<Json> {
@@ -100,7 +101,18 @@ export class AttemptContext implements BlockContext {
       })
     }
     const parameters = await handlerParameters(state, block)
-    const returned = await handler({ parameters, outputs: state.scope.outputsByLabel(), page: this.page, signal: this.signal })
+    const context = this
+    const returned = await handler({
+      parameters,
+      signal: this.signal,
+      // made when they are asked for: most handlers use neither
+      get outputs() {
+        return state.scope.outputsByLabel()
+      },
+      get page() {
+        return context.page
+      },
+    })
     return toJsonOutput(returned, `Handler "${name}"`)
   }
 
@@ -127,6 +139,17 @@ export class AttemptContext implements BlockContext {
   progress(output: Json, done: number, total: number | null): Promise<void> {
     const { state, entry } = this.#options
     return state.blocks.progress(entry, state.secrets.redact(toJsonOutput(output, `Block "${entry.label}"`)), done, total)
+  }
+
+  get #actions(): ActionContext {
+    this.#lent ??= attemptActions({ ...this.#options, onRecord: () => this.#actionCount++ })
+    return this.#lent
+  }
+
+  #createPage(): PageFacade {
+    const { router } = this.#options.state.environment
+    const literal = literalActions(this.#actions)
+    return createPageFacade((action) => router.execute(action, literal, this.#actionCount))
   }
 
   get #scope() {

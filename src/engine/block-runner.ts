@@ -23,6 +23,9 @@ const RETRY_DELAY_LIMIT_MS = 30_000
 /** How long an aborted block may take to stop before the run goes on without it; a loop has as much again, for its children. */
 const ABORT_GRACE_MS = 250
 
+/** One for all, as an error takes as long to make as a block without work. */
+const ATTEMPT_ENDED = new ActionError('The block attempt has ended', { code: 'ACTION_BLOCKED' })
+
 /** Runs one block of a run: its attempts, their rows, its output. */
 export class BlockRunner {
   readonly #state: RunState
@@ -86,8 +89,7 @@ export class BlockRunner {
     } finally {
       timer?.cancel()
       fork.dispose()
-      // whatever it has left behind acts no more
-      fork.abort(new ActionError(`Block "${block.label}" has ended`, { code: 'ACTION_BLOCKED' }))
+      fork.abort(ATTEMPT_ENDED) // whatever it has left behind acts no more
     }
   }
 
@@ -115,20 +117,19 @@ interface BlockWork {
 }
 
 /** Waits for the block; once it is aborted, only as long as the grace allows. */
-async function settleOrAbandon({ work, signal, graceMs, clock }: BlockWork): Promise<BlockResult> {
-  const patience = forkAbort()
-  let timer: Timer | null = null
-  const onAbort = () => {
-    timer = clock.setTimer(() => patience.abort(signal.reason), graceMs)
-  }
-  if (signal.aborted) onAbort()
-  else signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await raceAbort(work, patience.signal)
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-    ;(timer as Timer | null)?.cancel()
-  }
+function settleOrAbandon({ work, signal, graceMs, clock }: BlockWork): Promise<BlockResult> {
+  return new Promise((resolve, reject) => {
+    let timer: Timer | null = null
+    const onAbort = () => {
+      timer = clock.setTimer(() => reject(signal.reason), graceMs)
+    }
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', onAbort)
+      timer?.cancel()
+    })
+  })
 }
 
 /** The result of a block whose signal aborted. */

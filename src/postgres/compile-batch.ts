@@ -20,9 +20,9 @@ export interface CompileBatchParams {
 /**
  * Any batch in one statement. First the rows are locked, in order of table and id; then the conditions are tested on the locked rows,
  * which gives one verdict; then the writes happen, in order, each only under that verdict. (Testing on rows that are not locked lets a
- * lease be stolen between test and write; writes that test for themselves apply half of a batch.)
+ * lease be stolen between test and write; writes that test for themselves apply half of a batch.) Undefined where there is nothing to do.
  */
-export function compileBatch(params: CompileBatchParams): Statement {
+export function compileBatch(params: CompileBatchParams): Statement | undefined {
   const batch = params.batch.slice(0, params.length)
   const draft = new Draft(params.dialect, params.commitId)
   const locks = compileLocks(draft, batch, params.batch)
@@ -81,7 +81,7 @@ function compileRowWrite(draft: Draft, write: Write, index: number, locks: Locks
   const all = (...conditions: string[]) => [...conditions, ...gate].join(' AND ')
   if (write.op === 'delete')
     return `(DELETE FROM ${table} AS t WHERE ${all(`t.${key} = ${draft.params.add(write.id, 'text')}`)} RETURNING 1)`
-  const row = `${rowExpression(meta, 't')} AS row`
+  const row = `${rowExpression(meta)} AS row`
   if (write.op === 'update') {
     const own = `t.${key} = ${draft.params.add(write.id, 'text')}`
     if (changesNothing(write.set)) return `(SELECT ${row} FROM ${locks.locked(meta)} AS t WHERE ${all(own)})`

@@ -35,7 +35,7 @@ function compileRowWrite(draft: Draft, meta: TableMeta, write: RowWrite): string
   const table = draft.dialect.names.table(meta)
   const key = keyIs(draft, meta, write.id)
   if (write.op === 'delete') return `(DELETE FROM ${table} AS t WHERE ${key} AND ${conditionOf(draft, meta, write)} RETURNING 1)`
-  const row = `${rowExpression(meta, 't')} AS row`
+  const row = `${rowExpression(meta)} AS row`
   if (changesNothing(write.set)) return `(SELECT ${row} FROM ${table} AS t WHERE ${key} AND ${conditionOf(draft, meta, write)} FOR UPDATE)`
   const assignments = draft.assignments(meta, write.set, 't', HOLDER_CLOCK)
   return `(UPDATE ${table} AS t SET ${assignments} WHERE ${key} AND ${conditionOf(draft, meta, write)} RETURNING ${row})`

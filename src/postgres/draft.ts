@@ -21,14 +21,20 @@ export const PRECONDITION = 2
 export class Draft {
   readonly dialect: Dialect
   readonly params = new Params()
-  /** Stands for the id of this commit, which every row and event that it writes carries. */
-  readonly commitId: string
   readonly #parts: string[] = []
   readonly #results: string[] = []
+  readonly #commitId: string
+  #commitIdParam: string | undefined
 
   constructor(dialect: Dialect, commitId: string) {
     this.dialect = dialect
-    this.commitId = this.params.add(commitId, 'uuid')
+    this.#commitId = commitId
+  }
+
+  /** Stands for the id of this commit, which every row and event that it writes carries. */
+  get commitId(): string {
+    this.#commitIdParam ??= this.params.add(this.#commitId, 'uuid')
+    return this.#commitIdParam
   }
 
   with(name: string, query: string): void {
@@ -45,7 +51,9 @@ export class Draft {
     return literals === undefined ? context : { ...context, literals }
   }
 
-  finish(recurs: boolean): Statement {
+  /** Undefined where there is nothing to do. */
+  finish(recurs: boolean): Statement | undefined {
+    if (this.#parts.length === 0) return undefined
     const results = this.#results.length === 0 ? ["SELECT '0', NULL WHERE false"] : this.#results
     return { text: `WITH ${this.#parts.join(', ')} ${results.join(' UNION ALL ')}`, values: this.params.values, recurs }
   }

@@ -1,5 +1,5 @@
 import { notifyStatement } from './from-pool.js'
-import { PgliteLock } from './pglite-lock.js'
+import type { PgliteLock } from './pglite-lock.js'
 import { type Channel, type ListenParams, type OwnedPort, PortFailure, type Queryable, type Statement, type TextRow } from './port.js'
 
 /** What is used of PGlite, inside of a transaction or outside. */
@@ -22,6 +22,7 @@ export interface PgliteLike extends PgliteQueryableLike {
 export interface FromPgliteOptions {
   /** Its directory; undefined: in memory. */
   readonly directory: string | undefined
+  readonly lock: PgliteLock | undefined
   /** Gives the instance; called by `open()`, after the directory is locked. */
   readonly database: () => Promise<PgliteLike>
   /** Whether `close()` closes it. */
@@ -40,7 +41,7 @@ export class PglitePort implements OwnedPort {
   constructor(options: FromPgliteOptions) {
     this.#options = options
     this.isDurable = options.directory !== undefined
-    this.#lock = options.directory === undefined ? undefined : new PgliteLock(options.directory)
+    this.#lock = options.lock
   }
 
   async open(): Promise<void> {

@@ -19,8 +19,10 @@ export interface PgResultLike {
 export interface PgClientLike {
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's own types fit no narrower signature
   query(config: any): Promise<any>
-  on(event: string, listener: (argument: never) => void): unknown
-  removeListener(event: string, listener: (argument: never) => void): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: what a listener gets depends on the event
+  on(event: string, listener: (argument: any) => void): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  removeListener(event: string, listener: (argument: any) => void): unknown
   release(error?: boolean | Error): void
 }
 

@@ -1,1 +1,5 @@
-export {}
+export type { PgliteLike, PgliteQueryableLike } from './from-pglite.js'
+export type { PgClientLike, PgPoolLike } from './from-pool.js'
+export { migrationSql } from './migrate.js'
+export type { PostgresStorageOptions } from './options.js'
+export { PostgresStorage } from './postgres-storage.js'

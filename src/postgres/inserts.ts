@@ -55,7 +55,7 @@ export function compileInsert(draft: Draft, group: InsertGroup, gate: string): s
   if (first === undefined) return ''
   const columns = [...meta.columns.map((column) => columnName(column.name)), 'commit_id'].join(', ')
   const head = `INSERT INTO ${draft.dialect.names.table(meta)} AS t (${columns})`
-  const returning = `RETURNING ${rowExpression(meta, 't')} AS row`
+  const returning = `RETURNING ${rowExpression(meta)} AS row`
   const computed = new Set(computedIn(meta, first).map((column) => column.name))
   const clock = (name: string) => draft.now(first[name] as Computed, HOLDER_CLOCK)
   const isAlone = rows.length === 1

@@ -28,8 +28,16 @@ export const quoteLiteral = (text: string): string =>
 /** `workflowRunId` → `workflow_run_id`: as people write columns in psql. */
 export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
+const columnNames = new Map<string, string>()
+
 /** The quoted name of a column of the manifest. */
-export const columnName = (name: string): string => quote(snakeCase(name))
+export function columnName(name: string): string {
+  const known = columnNames.get(name)
+  if (known !== undefined) return known
+  const quoted = quote(snakeCase(name))
+  columnNames.set(name, quoted)
+  return quoted
+}
 
 /** Names of one schema, qualified and quoted. */
 export class Names {

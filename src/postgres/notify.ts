@@ -97,6 +97,7 @@ export class Notifier {
   #tellOthers(wakes: readonly Wake[]): void {
     for (const wake of wakes) {
       if (this.#pending.size < MAX_PENDING) this.#pending.set(keyOf(wake), wake)
+      else this.#pending.set('', {})
     }
     if (this.#sendTimer !== undefined || this.#isSending) return
     void this.#send().catch(() => {}) // polling finds what was not told

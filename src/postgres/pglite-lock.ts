@@ -24,6 +24,8 @@ const TOUCH_MS = 5_000
 /** After how long without a sign a holder in another container or on another machine counts as gone. */
 const ABANDONED_MS = 60_000
 
+const shared = new WeakMap<object, PgliteLock>()
+
 /**
  * The file beside a PGlite directory that says which process has it open: PGlite itself lets two of them in, which ruins the data.
  * The file of a process that is gone is taken over.
@@ -33,7 +35,18 @@ export class PgliteLock {
   readonly #directory: string
   readonly #clock: Clock
   #isHeld = false
+  #holders = 0
+  #acquiring: Promise<void> | undefined
   #timer: Timer | undefined
+
+  /** Several storages over one instance, each with its own schema, hold one lock together. */
+  static of(instance: object, directory: string): PgliteLock {
+    const known = shared.get(instance)
+    if (known !== undefined) return known
+    const lock = new PgliteLock(directory)
+    shared.set(instance, lock)
+    return lock
+  }
 
   constructor(directory: string, clock: Clock = systemClock) {
     this.#directory = resolve(directory)
@@ -43,6 +56,26 @@ export class PgliteLock {
 
   /** @throws {StorageError} `STORAGE_LOCKED` naming the process that has the directory */
   async acquire(): Promise<void> {
+    this.#acquiring ??= this.#take()
+    try {
+      await this.#acquiring
+      this.#holders++
+    } catch (error) {
+      this.#acquiring = undefined
+      throw error
+    }
+  }
+
+  async release(): Promise<void> {
+    if (this.#holders > 0) this.#holders--
+    if (this.#holders > 0 || !this.#isHeld) return
+    this.#isHeld = false
+    this.#acquiring = undefined
+    this.#timer?.cancel()
+    await rm(this.path, { force: true })
+  }
+
+  async #take(): Promise<void> {
     await mkdir(dirname(this.path), { recursive: true })
     const holder: Holder = { process: identifyProcess(process.pid), space: currentProcessSpace() }
     // written whole beside, then linked: whoever reads the lock reads all of it
@@ -64,13 +97,6 @@ export class PgliteLock {
     } finally {
       await rm(written, { force: true })
     }
-  }
-
-  async release(): Promise<void> {
-    if (!this.#isHeld) return
-    this.#isHeld = false
-    this.#timer?.cancel()
-    await rm(this.path, { force: true })
   }
 
   #touchLater(): void {

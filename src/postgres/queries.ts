@@ -11,9 +11,16 @@ export interface Dialect {
   readonly lowerCollation: string
 }
 
-/** A row as the text of a JSON array, in the manifest's order. */
-export const rowExpression = (meta: TableMeta, alias: string): string =>
-  `json_build_array(${meta.columns.map((column) => `${alias}.${columnName(column.name)}`).join(', ')})::text`
+const rowExpressions = new WeakMap<TableMeta, string>()
+
+/** A row under the alias `t` as the text of a JSON array, in the manifest's order. */
+export function rowExpression(meta: TableMeta): string {
+  const known = rowExpressions.get(meta)
+  if (known !== undefined) return known
+  const expression = `json_build_array(${meta.columns.map((column) => `t.${columnName(column.name)}`).join(', ')})::text`
+  rowExpressions.set(meta, expression)
+  return expression
+}
 
 /** Conditions on rows under the alias `t`. */
 export function whereContext(dialect: Dialect, params: Params, now: WhereContext['now'], alias = 't'): WhereContext {
@@ -30,7 +37,7 @@ export function compileGet(dialect: Dialect, table: string, id: string): Stateme
   const params = new Params()
   const key = `t.${columnName(meta.primaryKey)} = ${params.add(id, 'text')}`
   return {
-    text: `SELECT ${rowExpression(meta, 't')} FROM ${dialect.names.table(meta)} AS t WHERE ${key}`,
+    text: `SELECT ${rowExpression(meta)} FROM ${dialect.names.table(meta)} AS t WHERE ${key}`,
     values: params.values,
     recurs: true,
   }
@@ -57,7 +64,7 @@ export function compileFind(dialect: Dialect, find: AnyFind): Statement {
     conditions.push(compileAfter(meta, order, 't', 'a'))
   }
   // the limit is written out: the planner has to know it
-  const text = `${anchor}SELECT ${rowExpression(meta, 't')} FROM ${table} AS t WHERE ${conditions.join(' AND ')} ORDER BY ${compileOrder(meta, order, 't')} LIMIT ${find.limit ?? 100}`
+  const text = `${anchor}SELECT ${rowExpression(meta)} FROM ${table} AS t WHERE ${conditions.join(' AND ')} ORDER BY ${compileOrder(meta, order, 't')} LIMIT ${find.limit ?? 100}`
   return { text, values: params.values, recurs: true }
 }
 

@@ -4,7 +4,7 @@ import { tables } from '../storage/index.js'
 /** The server takes payloads of less than 8,000 bytes. */
 const MAX_PAYLOAD_BYTES = 7_500
 
-/** Wake-ups as texts that fit into notifications: who sends, then `s` and a stream or a table and an id, ids only. */
+/** Wake-ups as texts that fit into notifications: who sends, then `[stream]` or `[table, id]` each, `[]` for "something". Ids only. */
 export function encodeWakes(sender: string, wakes: Iterable<Wake>): string[] {
   const payloads: string[] = []
   let items: string[] = []
@@ -16,7 +16,7 @@ export function encodeWakes(sender: string, wakes: Iterable<Wake>): string[] {
   }
   finish()
   for (const wake of wakes) {
-    const item = JSON.stringify(wake.stream === undefined ? [wake.table, wake.id] : [wake.stream])
+    const item = JSON.stringify(wake.stream === undefined ? (wake.table === undefined ? [] : [wake.table, wake.id]) : [wake.stream])
     const size = Buffer.byteLength(item) + 1
     if (size > MAX_PAYLOAD_BYTES - 200) continue // polling finds it
     if (bytes + size > MAX_PAYLOAD_BYTES) finish()
@@ -38,6 +38,7 @@ export function decodeWakes(self: string, payload: string): Wake[] {
   if (!Array.isArray(parsed) || parsed[0] === self) return []
   return parsed.slice(1).flatMap((item: unknown): Wake[] => {
     if (!Array.isArray(item)) return []
+    if (item.length === 0) return [{}]
     const [first, id] = item as unknown[]
     if (typeof first !== 'string') return []
     if (item.length === 1) return [{ stream: first }]

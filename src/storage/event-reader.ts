@@ -1,6 +1,6 @@
 import type { AnyEvent } from '../events/index.js'
-import { type Clock, forkAbort, sleep, systemClock } from '../runtime/index.js'
-import type { Storage, StoredEvent } from './storage.js'
+import { type Clock, systemClock } from '../runtime/index.js'
+import type { Storage, StoredEvent, Wake } from './storage.js'
 
 export interface ReadStreamParams {
   readonly storage: Storage
@@ -26,10 +26,7 @@ const PAGE_SIZE = 1_000
 export async function* readStream(params: ReadStreamParams): AsyncGenerator<AnyEvent, void, undefined> {
   const { storage, stream, signal, isLast, pollMs = 1_000, clock = systemClock } = params
   const bell = new Bell()
-  const unsubscribe = await storage.subscribe?.((wake) => {
-    const isOther = wake.stream === undefined ? wake.table !== undefined : wake.stream !== stream
-    if (!isOther) bell.ring()
-  })
+  const stopListening = await StreamBells.of(storage).listen(stream, bell)
   try {
     let after = params.after ?? 0
     while (true) {
@@ -45,7 +42,57 @@ export async function* readStream(params: ReadStreamParams): AsyncGenerator<AnyE
       if (events.length < PAGE_SIZE) await bell.wait(clock, pollMs, signal)
     }
   } finally {
+    await stopListening()
+  }
+}
+
+const bellsOfStorages = new WeakMap<Storage, StreamBells>()
+
+/** Wake-ups of one storage for all of its readers: one subscription, so that a commit costs the same however many streams are followed. */
+class StreamBells {
+  readonly #storage: Storage
+  readonly #bells = new Map<string, Set<Bell>>()
+  #subscription: Promise<() => Promise<void>> | undefined
+
+  private constructor(storage: Storage) {
+    this.#storage = storage
+  }
+
+  static of(storage: Storage): StreamBells {
+    const bells = bellsOfStorages.get(storage) ?? new StreamBells(storage)
+    bellsOfStorages.set(storage, bells)
+    return bells
+  }
+
+  /** Rings a bell with its stream; gives the function that ends it. */
+  async listen(stream: string, bell: Bell): Promise<() => Promise<void>> {
+    const bells = this.#bells.get(stream) ?? new Set()
+    this.#bells.set(stream, bells.add(bell))
+    const stop = () => this.#remove(stream, bell)
+    try {
+      this.#subscription ??= this.#storage.subscribe?.((wake) => this.#onWake(wake))
+      await this.#subscription
+    } catch (error) {
+      await stop()
+      throw error
+    }
+    return stop
+  }
+
+  async #remove(stream: string, bell: Bell): Promise<void> {
+    const bells = this.#bells.get(stream)
+    bells?.delete(bell)
+    if (bells?.size === 0) this.#bells.delete(stream)
+    if (this.#bells.size > 0) return
+    const subscription = this.#subscription
+    this.#subscription = undefined
+    const unsubscribe = await subscription?.catch(() => undefined) // whoever listened first has heard of it
     await unsubscribe?.()
+  }
+
+  #onWake(wake: Wake): void {
+    if (wake.stream !== undefined) for (const bell of this.#bells.get(wake.stream) ?? []) bell.ring()
+    else if (wake.table === undefined) for (const bells of this.#bells.values()) for (const bell of bells) bell.ring()
   }
 }
 
@@ -64,18 +111,19 @@ class Bell {
   }
 
   async wait(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
     if (this.#hasRung) return
-    const fork = forkAbort(signal)
-    this.#wakeUp = () => fork.abort(RUNG)
-    try {
-      await sleep(clock, ms, fork.signal)
-    } catch (reason) {
-      if (reason !== RUNG) throw reason
-    } finally {
-      this.#wakeUp = undefined
-      fork.dispose()
-    }
+    await new Promise<void>((resolve, reject) => {
+      const end = (settle: () => void) => {
+        timer.cancel()
+        signal?.removeEventListener('abort', onAbort)
+        this.#wakeUp = undefined
+        settle()
+      }
+      const onAbort = () => end(() => reject(signal?.reason))
+      const timer = clock.setTimer(() => end(resolve), ms, { keepAlive: true }) // somebody waits for it
+      this.#wakeUp = () => end(resolve)
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
   }
 }
-
-const RUNG = Symbol('rung')

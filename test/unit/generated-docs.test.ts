@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { readErrors } from '../../scripts/docs/error-classes.js'
 import { errorsPage } from '../../scripts/docs/errors-page.js'
 import { eventsPage } from '../../scripts/docs/events-page.js'
+import { tablesPage } from '../../scripts/docs/tables-page.js'
 
 const docs = new URL('../../docs/', import.meta.url)
 const errors = new URL('../../src/errors/', import.meta.url)
+const tables = new URL('../../src/storage/tables/', import.meta.url)
 const committed = (name: string) => readFileSync(new URL(name, docs), 'utf8')
 const remedy = 'run: npm run docs:generate'
 
@@ -13,6 +15,8 @@ describe('the generated pages', () => {
   it('docs/events.md tells what src/events/schemas.ts holds', () => expect(committed('events.md'), remedy).toBe(eventsPage()))
 
   it('docs/errors.md tells what src/errors holds', () => expect(committed('errors.md'), remedy).toBe(errorsPage(errors)))
+
+  it('docs/tables.md tells what src/storage/tables holds', () => expect(committed('tables.md'), remedy).toBe(tablesPage(tables)))
 })
 
 describe('error classes', () => {

@@ -36,12 +36,14 @@ const site: FakeSite = {
       },
       {
         css: '#break',
-        onClick: (page) =>
-          page.download({
+        onClick: (page) => {
+          const broken: PageDownload = {
             suggestedFilename: 'x',
             url: 'https://a.test/x',
             path: () => Promise.reject(new Error('reset')),
-          } as PageDownload),
+          }
+          page.download(broken as never)
+        },
       },
     ],
   },
@@ -207,8 +209,9 @@ describe('file_download', () => {
   })
 
   it('fails when nothing comes in its time, unless that may be', async () => {
-    const { run, memory } = await open()
-    const result = await run({ blocks: [download('#go', { downloadTimeoutSeconds: 5 })] })
+    const { run, memory, pool } = await open()
+    const { browserSessionId } = await pool.create() // a launch of its own would take real time, too
+    const result = await run({ blocks: [download('#go', { downloadTimeoutSeconds: 5 })] }, { browserSessionId })
     expect(result).toMatchObject({ status: 'failed', errorCode: 'NOTHING_DOWNLOADED' })
     expect((await blockRows(memory))[0]?.durationMs).toBe(5_000)
     const may = await run({ blocks: [download('#go', { downloadTimeoutSeconds: 5, continueOnEmpty: true })] })
