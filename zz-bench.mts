@@ -41,11 +41,18 @@ const pairs: Record<string, (i: number) => Promise<void>> = {
     await pool.query(`update runwright.browser_sessions set runnable_type=null, runnable_id=null, lease_token=null, lease_holder=null, lease_expires_at=null, modified_at=clock_timestamp() where browser_session_id=$1 and lease_holder=$2 and lease_fence=$3 returning *`, [id, 'h', rows[0].lease_fence])
   },
 }
+import { readFileSync, readdirSync } from 'node:fs'
+const statOf = (pid: string) => { try { const f = readFileSync(`/proc/${pid}/stat`, 'latin1'); return f.slice(f.lastIndexOf(')') + 2).split(' ') } catch { return undefined } }
+const serverTicks = () => readdirSync('/proc').filter((p) => /^\d+$/.test(p)).map((p) => [p, statOf(p)] as const).filter(([p, s]) => s !== undefined && (s[1] === String(server.pid) || p === String(server.pid))).reduce((a, [, s]) => a + Number(s![11]) + Number(s![12]), 0)
+const cpu: Record<string, [number, number, number]> = {}
 async function measure(name: string, clients: number, ms = 1500) {
   const until = performance.now() + ms
   let count = 0
   const start = performance.now()
+  const t0 = serverTicks(), u0 = process.cpuUsage()
   await Promise.all(Array.from({ length: clients }, async (_, i) => { while (performance.now() < until) { await pairs[name]!(i); count++ } }))
+  const u = process.cpuUsage(u0)
+  const s = (cpu[`${name}@${clients}`] ??= [0, 0, 0]); s[0] += (serverTicks() - t0) * 10_000; s[1] += u.user + u.system; s[2] += count
   return count / ((performance.now() - start) / 1000)
 }
 
@@ -61,4 +68,5 @@ for (const clients of [1, 16]) {
   const base = med(results.rawReal ?? [1])
   console.log(clients, Object.entries(results).map(([k, v]) => `${k} ${med(v).toFixed(0)} (${(med(v) / base).toFixed(2)})`).join('  '))
 }
+for (const [k, [sv, nd, n]] of Object.entries(cpu)) console.log(k.padEnd(20), 'server µs/pair', (sv / n).toFixed(0), 'node', (nd / n).toFixed(0))
 await storage.close(); await pool.end(); await server.stop()

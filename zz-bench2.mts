@@ -41,15 +41,32 @@ const pairs: Record<string, (i: number) => Promise<void>> = {
     await pool.query(`update runwright.browser_sessions set runnable_type=null, runnable_id=null, lease_token=null, lease_holder=null, lease_expires_at=null, modified_at=clock_timestamp() where browser_session_id=$1 and lease_holder=$2 and lease_fence=$3 returning *`, [id, 'h', rows[0].lease_fence])
   },
 }
+import { readFileSync, readdirSync } from 'node:fs'
+const statOf = (pid: string) => { try { const f = readFileSync(`/proc/${pid}/stat`, 'latin1'); return f.slice(f.lastIndexOf(')') + 2).split(' ') } catch { return undefined } }
+const serverTicks = () => readdirSync('/proc').filter((p) => /^\d+$/.test(p)).map((p) => [p, statOf(p)] as const).filter(([p, s]) => s !== undefined && (s[1] === String(server.pid) || p === String(server.pid))).reduce((a, [, s]) => a + Number(s![11]) + Number(s![12]), 0)
+const cpu: Record<string, [number, number, number]> = {}
 async function measure(name: string, clients: number, ms = 1500) {
   const until = performance.now() + ms
   let count = 0
   const start = performance.now()
+  const t0 = serverTicks(), u0 = process.cpuUsage()
   await Promise.all(Array.from({ length: clients }, async (_, i) => { while (performance.now() < until) { await pairs[name]!(i); count++ } }))
+  const u = process.cpuUsage(u0)
+  const s = (cpu[`${name}@${clients}`] ??= [0, 0, 0]); s[0] += (serverTicks() - t0) * 10_000; s[1] += u.user + u.system; s[2] += count
   return count / ((performance.now() - start) / 1000)
 }
-for (const name of Object.keys(pairs)) await measure(name, 4, 500)
-const results: Record<string, number[]> = {}
-for (let round = 0; round < 2; round++) for (const clients of [16]) for (const name of ["storageAppend"]) (results[`${name}@${clients}`] ??= []).push(await measure(name, clients))
-for (const [k, v] of Object.entries(results)) console.log(k.padEnd(20), v.sort((a, b) => a - b)[1]!.toFixed(0))
+
+const q1 = `update runwright.browser_sessions set runnable_type='workflow_run', runnable_id='wr_1', lease_token='tok', lease_holder=$2, lease_fence=lease_fence+1, lease_expires_at=clock_timestamp()+interval '30 s', modified_at=clock_timestamp() where browser_session_id=$1 and status='running' and (lease_holder is null or lease_expires_at < clock_timestamp()) returning *`
+const q2 = `update runwright.browser_sessions set runnable_type=null, runnable_id=null, lease_token=null, lease_holder=null, lease_expires_at=null, modified_at=clock_timestamp() where browser_session_id=$1 and lease_holder=$2 and lease_fence=$3 returning *`
+pairs.rawPrepared = async (i) => { const id = `bs_${i}`; const { rows } = await pool.query({ name: 'q1', text: q1, values: [id, 'h'] }); await pool.query({ name: 'q2', text: q2, values: [id, 'h', rows[0].lease_fence] }) }
+const only = process.env.ONLY?.split(',') ?? Object.keys(pairs)
+for (const name of only) await measure(name, 4, 500)
+for (const clients of [16]) {
+  const results: Record<string, number[]> = {}
+  for (let round = 0; round < 20; round++) for (const name of only) (results[name] ??= []).push(await measure(name, clients, 300))
+  const med = (v: number[]) => v.sort((a, b) => a - b)[v.length >> 1]!
+  const base = med(results.rawReal ?? [1])
+  console.log(clients, Object.entries(results).map(([k, v]) => `${k} ${med(v).toFixed(0)} (${(med(v) / base).toFixed(2)})`).join('  '))
+}
+for (const [k, [sv, nd, n]] of Object.entries(cpu)) console.log(k.padEnd(20), 'server µs/pair', (sv / n).toFixed(0), 'node', (nd / n).toFixed(0))
 await storage.close(); await pool.end(); await server.stop()

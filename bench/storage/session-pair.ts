@@ -117,8 +117,11 @@ const append = (browserSessionId: string, type: string, payload: NewEvent['paylo
   events: [newEvent(type, payload)],
 })
 
+let events = 0
+const idPrefix = `evt_${randomBytes(10).toString('hex')}`
+
 export function newEvent(type: string, payload: NewEvent['payload']): NewEvent {
-  return { id: `evt_${randomBytes(12).toString('hex')}`, type, organizationId: ORGANIZATION, payload }
+  return { id: `${idPrefix}_${++events}`, type, organizationId: ORGANIZATION, payload }
 }
 
 /** Commits, and fails the benchmark where the storage refuses. */

@@ -49,7 +49,7 @@ export function createPageFacade(execute: (action: ReturnType<typeof actionSchem
   const act = async (input: ActionInput): Promise<void> => {
     await perform(input)
   }
-  return {
+  return forgiving({
     perform,
     goto: async (url, options) =>
       (await perform({ type: 'goto_url', url, ...options })) as { url: string; title: string; httpStatus: number | null },
@@ -65,7 +65,19 @@ export function createPageFacade(execute: (action: ReturnType<typeof actionSchem
     extract: async <T extends Json>(selectors: Selectors, options?: PageCallOptions) =>
       (await perform({ type: 'extract', selectors, ...options })) as T,
     screenshot: async (options) => (await perform({ type: 'screenshot', ...options })) as string,
-  }
+  })
+}
+
+/** A handler may forget to await a call: that it failed is on record, and must not end the host as an unhandled rejection. */
+function forgiving(facade: PageFacade): PageFacade {
+  const wrap =
+    (call: (...args: never[]) => Promise<unknown>) =>
+    (...args: never[]) => {
+      const outcome = call(...args)
+      outcome.catch(() => {})
+      return outcome
+    }
+  return Object.fromEntries(Object.entries(facade).map(([name, call]) => [name, wrap(call)])) as unknown as PageFacade
 }
 
 const toTarget = (target: TargetLike): Target => (typeof target === 'string' ? { css: target } : target)

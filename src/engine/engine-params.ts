@@ -133,4 +133,5 @@ export const pruneSchema = z.strictObject({
   /** Ends the pruning between two batches; what was removed by then stays so. */
   signal: z.instanceof(AbortSignal).optional(),
 })
+/** What {@link WorkflowEngine.prune} removes. */
 export type PruneParams = z.input<typeof pruneSchema>

@@ -154,6 +154,7 @@ export class WorkflowEngine {
   /**
    * Removes ended runs that are older than a date, with their blocks, actions, artifacts (bytes too), events and ended private sessions,
    * in batches. Runs that have not ended are never touched. One that broke off is gone on with by the next.
+   * @throws {InvalidArgumentError} `INVALID_ARGUMENT`
    */
   async prune(params: PruneParams): Promise<PruneResult> {
     const request = parseArgument(pruneSchema, params, 'prune')

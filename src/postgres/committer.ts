@@ -26,16 +26,18 @@ export class Committer {
   readonly #options: CommitterOptions
   readonly #duplicates: Duplicates
   readonly #outcomes: Outcomes
+  readonly #ids: () => string
 
   constructor(options: CommitterOptions) {
     this.#options = options
     this.#duplicates = new Duplicates(options.port, options.dialect)
     this.#outcomes = new Outcomes(options)
+    this.#ids = commitIds(options.random)
   }
 
   async commit(batch: readonly Write[]): Promise<CommitResult> {
     if (batch.length === 0) return { ok: true, rows: [], events: [] }
-    const commitId = newCommitId(this.#options.random)
+    const commitId = this.#ids()
     return retryUnapplied(this.#options, () => this.#attempt(batch, commitId))
   }
 
@@ -95,8 +97,10 @@ export class Committer {
   }
 }
 
-/** A random UUID, which Postgres stores in 16 bytes. */
-function newCommitId(random: Random): string {
-  const hex = random.bytes(16).toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+/** UUIDs, which Postgres stores in 16 bytes: a random half for this process, and a count. */
+function commitIds(random: Random): () => string {
+  const hex = random.bytes(10).toString('hex')
+  const prefix = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-`
+  let count = 0
+  return () => `${prefix}${(count++).toString(16).padStart(12, '0')}`
 }

@@ -8,6 +8,7 @@ export interface RecordableEvent {
 /** What can be recorded: an engine, a pool or a supervisor through `onAny`, or the events of a run or session. */
 export type EventSource<E extends RecordableEvent> = { onAny(listener: (event: E) => void): () => void } | AsyncIterable<E>
 
+/** Which event is waited for, and how long. */
 export interface WaitForEventOptions<E> {
   /** Only an event for which this is true. */
   readonly where?: (event: E) => boolean

@@ -15,6 +15,7 @@ export interface ContractStorage {
 }
 
 /** Arguments of {@link storageContract}. */
+/** How {@link storageContract} runs, and on what. */
 export interface StorageContractOptions<Fixture extends ContractStorage = ContractStorage> {
   /** The runner's own function: `it` or `test` of vitest and jest, `test` of node:test. */
   readonly test: (name: string, run: () => Promise<void>) => unknown

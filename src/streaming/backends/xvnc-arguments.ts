@@ -24,6 +24,7 @@ export function xvncArguments(params: XvncArgumentsParams): readonly string[] {
     ...['-rfbunixpath', params.directory.rfbSocketPath],
     ...['-rfbunixmode', String(0o600)],
     ...['-SecurityTypes', 'None'],
+    '-BlacklistThreshold=1000000000', // five viewers that leave in mid-handshake would lock every other out: all come from one socket
     '-AlwaysShared',
     ...['-FrameRate', String(params.frameRate)],
     ...['-SendCutText=0', '-SendPrimary=0', '-AcceptCutText=0', '-SetPrimary=0'], // the default pushes the clipboard to every viewer

@@ -4,7 +4,7 @@
  */
 export async function withHostClockAhead<T>(byMs: number, work: () => Promise<T>): Promise<T> {
   const trueDate = globalThis.Date
-  const nowMs = () => Reflect.get(trueDate, 'now')() + byMs
+  const nowMs = () => trueDate.now() + byMs
   globalThis.Date = new Proxy(trueDate, {
     construct: (target, given, newTarget) => Reflect.construct(target, given.length === 0 ? [nowMs()] : given, newTarget),
     apply: (target) => String(Reflect.construct(target, [nowMs()])),

@@ -197,6 +197,20 @@ describe('a block type of the host’s own', () => {
     expect(await run({ blocks: [{ type: 'odd', label: 'a' } as never] })).toMatchObject({ status: 'failed', errorCode: 'OUTPUT_NOT_JSON' })
   })
 
+  it('that stops in time keeps what it gives when its deadline ends it', async () => {
+    const slow = defineBlock({
+      type: 'slow',
+      schema: z.strictObject({}),
+      execute: async (_, context) => {
+        await context.sleep(60_000).catch(() => {})
+        return { status: 'failed', failureReason: 'stopped', errorCode: null, output: ['half'] }
+      },
+    })
+    const { run, memory } = await startEngine({ blocks: [slow as never] })
+    await run({ blocks: [{ type: 'slow', label: 'a', timeoutSeconds: 1 } as never] })
+    expect((await blockRows(memory))[0]).toMatchObject({ status: 'timed_out', errorCode: 'BLOCK_TIMED_OUT', output: ['half'] })
+  })
+
   it('that puts nonsense where files are expected does not spoil the result', async () => {
     const odd = () => ({ downloadedFiles: [1, { artifactId: 'x' }], screenshotArtifactIds: [2, 'art_1'] })
     const { run } = await startEngine({ handlers: { odd } })

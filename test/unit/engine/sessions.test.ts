@@ -169,10 +169,12 @@ describe('a private browser', () => {
     expect(driver.liveHandles).toBe(0)
   })
 
-  it('that comes up after its block’s deadline is closed with the run', async () => {
-    const { start, driver, clock } = await startHost({ driver: { site, launch: { delayMs: 10_000 } } })
+  it('that is still on its way at its block’s deadline is given up with the run', async () => {
+    const { start, driver, clock, memory } = await startHost({ driver: { site, launch: { delayMs: 10_000 } } })
     const handle = await start({ blocks: [open('open', { timeoutSeconds: 1 })] })
-    expect(await settle(handle.result(), clock)).toMatchObject({ status: 'failed', errorCode: 'BLOCK_TIMED_OUT' })
+    const result = await settle(handle.result(), clock)
+    expect(result).toMatchObject({ status: 'failed', errorCode: 'BLOCK_TIMED_OUT' })
+    expect(await memory.find({ table: 'browser_sessions' })).toMatchObject([{ status: 'failed', closeReason: 'launch_failed' }])
     expect(driver.liveHandles + driver.pendingLaunches).toBe(0)
   })
 

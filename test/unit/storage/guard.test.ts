@@ -149,6 +149,45 @@ describe('guardStorage', () => {
     expect(Object.values(row)).not.toContain(undefined)
   })
 
+  it('hands adapters no text that UTF-8 cannot hold, wherever it stands', async () => {
+    const { adapter, last } = sloppyAdapter()
+    const guard = guardStorage(adapter)
+    await guard.open()
+    const sent = async (work: Promise<unknown>) => {
+      await work
+      return JSON.stringify(last())
+    }
+    const bad = 'a\0\ud800'
+    const where = { workflowTitle: bad, any: [{ status: { in: [bad as never] } }] }
+    const id = bad
+    const texts = [
+      await sent(guard.get('runs', bad)),
+      await sent(guard.count('runs', where)),
+      await sent(guard.find({ table: 'runs', where, after: bad })),
+      await sent(guard.readEvents({ stream: bad })),
+      await sent(guard.commit([insertRun(bad, { parameters: { [bad]: [bad, { [bad]: bad }] } })])),
+      await sent(guard.commit([{ op: 'update', table: 'runs', id, where, set: { failureReason: bad, outputs: { bad } } }])),
+      await sent(guard.commit([{ op: 'updateAll', table: 'runs', where, rows: [{ id, where }], set: {} }])),
+      await sent(guard.commit([{ op: 'claim', table: 'runs', where, orderBy: [], set: { workflowTitle: bad } }])),
+      await sent(guard.commit([{ op: 'delete', table: 'runs', id, where }])),
+      await sent(guard.commit([append(bad, bad), { op: 'deleteStream', stream: `${bad}2` }])),
+    ]
+    for (const text of texts) {
+      expect(text).toContain('a\ufffd\ufffd')
+      expect(text).not.toMatch(/\\u0000|\\ud800/) // as JSON writes them
+    }
+  })
+
+  it('lets whole surrogate pairs and every other character through', async () => {
+    const { adapter, last } = sloppyAdapter()
+    const guard = guardStorage(adapter)
+    await guard.open()
+    for (const id of ['😀', '\u0001\ufffe\ud7ff\ue000', '']) {
+      await guard.get('runs', id)
+      expect(last()).toBe(id)
+    }
+  })
+
   it('merges appends to one stream before they are sent', async () => {
     const { adapter, last } = sloppyAdapter()
     const guard = guardStorage(adapter)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { guardStorage, MemoryStorage } from '../../../src/storage/index.js'
+import { storableText } from '../../../src/storage/values.js'
 import { FakeClock } from '../../../src/testing/index.js'
 import { batches, queries } from './arbitraries.js'
 import { T0 } from './contract/contract.js'
@@ -38,6 +39,20 @@ describe('random batches and queries', () => {
       { numRuns: 400 },
     )
   }, 30_000)
+})
+
+describe('text on its way in', () => {
+  it('is what the platform calls well formed, without NUL, and otherwise as it was', () => {
+    const texts = fc.string({
+      unit: fc.oneof(
+        fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
+        fc.constant('\0'),
+      ),
+    })
+    const wellFormed = (text: string) => (text as string & { toWellFormed(): string }).toWellFormed()
+    fc.assert(fc.property(texts, (text) => storableText(text) === wellFormed(text).replaceAll('\0', '\ufffd')))
+    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => text.includes('\0') || storableText(text) === text))
+  })
 })
 
 /** The rows that one `updateAll` changed come in any order. */

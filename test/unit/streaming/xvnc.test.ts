@@ -88,7 +88,7 @@ describe('XvncBackend', () => {
     const D = display.directory
     expect(server?.args.join(' ')).toBe(
       `--pdeathsig KILL ${join(root, 'bin', 'Xtigervnc')} -displayfd 3 -geometry 800x690 -depth 24 -noreset -nolisten tcp -auth ${D}/xauth ` +
-        `-rfbport -1 -rfbunixpath ${D}/rfb -rfbunixmode 384 -SecurityTypes None -AlwaysShared -FrameRate 30 ` +
+        `-rfbport -1 -rfbunixpath ${D}/rfb -rfbunixmode 384 -SecurityTypes None -BlacklistThreshold=1000000000 -AlwaysShared -FrameRate 30 ` +
         '-SendCutText=0 -SendPrimary=0 -AcceptCutText=0 -SetPrimary=0 -AcceptSetDesktopSize=0 -extension GLX -desktop bs_1',
     )
     expect(server?.options).toMatchObject({ env: { PATH: join(root, 'bin') }, detached: true })

@@ -1,1 +1,0 @@
-export { contractCases } from '../../../src/testing/storage-contract/index.js'
