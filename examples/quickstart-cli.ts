@@ -6,9 +6,11 @@ import { pipeline } from 'node:stream/promises'
 import { closeOnSignals, type RunResult, RunwrightError } from 'runwright'
 import { viewerUrl } from 'runwright/http'
 import { parseArguments, type QuickstartArguments, usage } from './quickstart/arguments.js'
+import { listRuns } from './quickstart/list-runs.js'
 import { type LiveViewServer, startLiveViewServer } from './quickstart/live-view-server.js'
 import { ProgressPrinter } from './quickstart/progress-printer.js'
 import { formatTable } from './quickstart/result-table.js'
+import { chooseStorage } from './quickstart/storages.js'
 import { collectInvoices, remembersMe } from './quickstart/workflows.js'
 import { collect, composeHost } from './quickstart.js'
 import { EXAMPLE_USER, startExampleSite } from './site/server.js'
@@ -45,9 +47,11 @@ async function withHost(
   interruption: AbortController,
   work: (host: Host, site: string, view: LiveViewServer) => Promise<Outcome>,
 ): Promise<Outcome | null> {
-  const host = composeHost(EXAMPLE_USER)
+  const chosen = await chooseStorage(options.storage, options.postgresUrl)
+  printer.say(`storage: ${chosen.description}`)
+  const host = composeHost(EXAMPLE_USER, chosen.storage)
   for (const source of [host.engine, host.sessions, host.streaming]) source.onAny((event) => printer.onEvent(event))
-  const closings: (() => Promise<unknown>)[] = [() => host.storage.close()]
+  const closings: (() => Promise<unknown>)[] = [() => chosen.close()]
   const ignoreSignals = closeOnSignals(host.engine)
   const onSignal = (signal: NodeJS.Signals) => {
     printer.say(`${signal}: canceling what runs and closing the browser`)
@@ -71,6 +75,16 @@ async function withHost(
     for (const close of closings) await close()
     ignoreSignals()
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  }
+}
+
+/** `--list`: earlier runs of the storage, and nothing else. */
+async function list(options: QuickstartArguments): Promise<void> {
+  const chosen = await chooseStorage(options.storage, options.postgresUrl)
+  try {
+    process.stdout.write(`${await listRuns(chosen.storage, 'acme')}\n`)
+  } finally {
+    await chosen.close()
   }
 }
 
@@ -181,6 +195,7 @@ async function untilEnter(interruption: AbortController): Promise<void> {
 try {
   const options = parseArguments(process.argv.slice(2))
   if (options.help) process.stdout.write(`${usage}\n`)
+  else if (options.list) await list(options)
   else process.exitCode = await main(options)
 } catch (error) {
   process.stderr.write(

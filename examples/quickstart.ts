@@ -1,17 +1,28 @@
-import { MemoryCredentialProvider, MemoryStorage, SessionPool, StreamingSupervisor, WorkflowEngine } from 'runwright'
+import {
+  FilesystemArtifactStore,
+  MemoryCredentialProvider,
+  SessionPool,
+  type Storage,
+  StreamingSupervisor,
+  WorkflowEngine,
+} from 'runwright'
 import { PlaywrightDriver } from 'runwright/playwright'
+import { PostgresStorage } from 'runwright/postgres'
 import { collectInvoices, sumUp } from './quickstart/workflows.js'
 
+// Postgres in this very process, kept in a folder; a service gives its own: { pool } or { connectionString }
+export const pglite = () => new PostgresStorage({ pglite: '.quickstart/data' })
+
 /** Puts the library together, as a service would once at its start. */
-export function composeHost(account: { username: string; password: string }) {
+export function composeHost(account: { username: string; password: string }, storage: Storage = pglite()) {
   const organizationId = 'acme'
-  const storage = new MemoryStorage()
   const streaming = new StreamingSupervisor({ storage, organizationId })
   const sessions = new SessionPool({ storage, streaming, driver: new PlaywrightDriver(), organizationId })
   const engine = new WorkflowEngine({
     storage,
     sessions,
     organizationId,
+    artifacts: new FilesystemArtifactStore({ directory: '.quickstart/artifacts' }),
     credentials: { memory: new MemoryCredentialProvider({ 'invoice-site': account }) },
     handlers: { sumUp },
   })

@@ -38,6 +38,7 @@ export class Notifier {
   #pollTimer: Timer | undefined
   #reconnectTimer: Timer | undefined
   #reconnectMs: number = RECONNECT_MS[0]
+  #wasDeaf = false
   #isOpen = false
 
   constructor(options: NotifierOptions) {
@@ -148,13 +149,15 @@ export class Notifier {
       if (!this.#isOpen) return await channel.close()
       this.#channel = channel
       this.#reconnectMs = RECONNECT_MS[0]
-      this.#subscribers.wake([{}]) // whatever was told while nobody listened
+      if (this.#wasDeaf) this.#subscribers.wake([{}]) // whatever was told meanwhile
+      this.#wasDeaf = false
     } catch {
       if (!isLost) this.#reconnectLater()
     }
   }
 
   #reconnectLater(): void {
+    this.#wasDeaf = true
     if (!this.#isOpen || this.#reconnectTimer !== undefined) return
     this.#reconnectTimer = this.#options.clock.setTimer(() => {
       this.#reconnectTimer = undefined

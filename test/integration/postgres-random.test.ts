@@ -55,9 +55,9 @@ const comparable = (result: CommitResult) => {
   return inMinutes(result.reason === 'duplicate' ? { ...result, current: undefined } : result)
 }
 
-async function compare(open: () => Promise<Storage>, empty: () => Promise<unknown>, numRuns: number): Promise<void> {
+async function compare(storage: Storage, empty: () => Promise<unknown>, numRuns: number): Promise<void> {
   const steps = fc.array(fc.record({ batch: batches, query: queries }), { minLength: 1, maxLength: 10 })
-  const storage = await open()
+  await storage.open()
   try {
     await fc.assert(
       fc.asyncProperty(steps, async (plan) => {
@@ -94,7 +94,7 @@ describe('random batches and queries have the results that they have in memory',
     const storage = guardStorage(new PostgresStorage({ pool, schema: 'random' }))
     const empty = () => pool.query('DELETE FROM random.runs; DELETE FROM random.streams; DELETE FROM random.events')
     try {
-      await compare(async () => (await storage.open(), storage), empty, Number(process.env.RUNS ?? 150))
+      await compare(storage, empty, Number(process.env.RUNS ?? 150))
     } finally {
       await pool.end()
     }
@@ -105,7 +105,7 @@ describe('random batches and queries have the results that they have in memory',
     const storage = guardStorage(new PostgresStorage({ pglite: database, schema: 'random' }))
     const empty = () => database.exec('DELETE FROM random.runs; DELETE FROM random.streams; DELETE FROM random.events')
     try {
-      await compare(async () => (await storage.open(), storage), empty, 30)
+      await compare(storage, empty, 30)
     } finally {
       await database.close()
     }

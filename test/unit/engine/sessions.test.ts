@@ -172,6 +172,7 @@ describe('a private browser', () => {
   it('that is still on its way at its block’s deadline is given up with the run', async () => {
     const { start, driver, clock, memory } = await startHost({ driver: { site, launch: { delayMs: 10_000 } } })
     const handle = await start({ blocks: [open('open', { timeoutSeconds: 1 })] })
+    await until(() => driver.pendingLaunches === 1)
     const result = await settle(handle.result(), clock)
     expect(result).toMatchObject({ status: 'failed', errorCode: 'BLOCK_TIMED_OUT' })
     expect(await memory.find({ table: 'browser_sessions' })).toMatchObject([{ status: 'failed', closeReason: 'launch_failed' }])
