@@ -1,5 +1,5 @@
 import { TimeoutError } from '../errors/index.js'
-import { type AnyEvent, runStream } from '../events/index.js'
+import { type AnyEvent, type EventPayload, runStream } from '../events/index.js'
 import { type Clock, type Logger, type Random, systemRandom, Ticker, withDeadline } from '../runtime/index.js'
 import { leaseSet, type RunBlockRow, type RunRow, type Storage, storageNow, type Write, whereHeld, whereLapsed } from '../storage/index.js'
 import { summarizeBlocks } from './block-summary.js'
@@ -124,6 +124,8 @@ export class RunRecovery {
       actionCount: await storage.count('actions', where),
       browserSessionId: run.browserSessionId,
     })
+    const open = blocks.filter(({ status }) => status === 'running').reverse()
+    const ends = open.map((block) => events.create(run.organizationId, `block.${statusOf(outcome)}`, endOf(block, outcome, finishedAt)))
     const committed = await storage.commit([
       {
         op: 'update',
@@ -132,8 +134,12 @@ export class RunRecovery {
         where: { status: 'running', ...whereHeld({ holder: hostId, fence: run.leaseFence }) },
         set: finalRow(run, result),
       },
-      ...blocks.filter(({ status }) => status === 'running').map((block) => closeBlock(block, outcome, finishedAt)),
-      { op: 'append', stream: runStream(run.workflowRunId), events: [events.create(run.organizationId, `run.${outcome.status}`, result)] },
+      ...open.map((block) => closeBlock(block, outcome, finishedAt)),
+      {
+        op: 'append',
+        stream: runStream(run.workflowRunId),
+        events: [...ends, events.create(run.organizationId, `run.${outcome.status}`, result)],
+      },
     ])
     if (committed.ok) for (const event of committed.events.flat()) emit(event as AnyEvent)
   }
@@ -146,8 +152,21 @@ function outcomeOf(run: RunRow): RunOutcome {
   return pending ?? outcomes.failed('the host that executed the run is gone', 'HOST_LOST')
 }
 
+/** An open block is never completed by the end of its run. */
+const statusOf = ({ status }: RunOutcome) => (status === 'completed' ? 'failed' : status)
+
 function closeBlock(block: RunBlockRow, outcome: RunOutcome, finishedAt: Date): Write {
-  const status = outcome.status === 'completed' ? 'failed' : outcome.status
-  const set = { status, failureReason: outcome.reason ?? 'the host is gone', errorCode: outcome.errorCode, finishedAt }
+  const { durationMs, failureReason, errorCode } = endOf(block, outcome, finishedAt)
+  const set = { status: statusOf(outcome), failureReason, errorCode, finishedAt, durationMs }
   return { op: 'update', table: 'run_blocks', id: block.runBlockId, where: { status: 'running' }, set }
+}
+
+function endOf(block: RunBlockRow, outcome: RunOutcome, finishedAt: Date): EventPayload<'block.failed'> {
+  const { workflowRunId, runBlockId, parentRunBlockId, label, type, attempt, currentIndex } = block
+  return {
+    ...{ workflowRunId, runBlockId, parentRunBlockId, label, type, attempt, currentIndex },
+    durationMs: Math.max(0, finishedAt.getTime() - block.startedAt.getTime()),
+    failureReason: outcome.reason ?? 'the host is gone',
+    errorCode: outcome.errorCode,
+  }
 }

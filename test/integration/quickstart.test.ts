@@ -19,11 +19,12 @@ interface Ended {
 
 /** The quickstart as its npm script runs it, after set-up and build. */
 function startQuickstart(
+  folder: string,
   args: readonly string[],
   env: Record<string, string> = {},
 ): { child: ChildProcess; ended: Promise<Ended>; said: (text: string) => Promise<void> } {
-  const command = ['scripts/run-example.mjs', 'examples/quickstart-cli.ts', ...args]
-  const child = spawn(process.execPath, command, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const command = [join(root, 'scripts/run-example.mjs'), join(root, 'examples/quickstart-cli.ts'), ...args]
+  const child = spawn(process.execPath, command, { cwd: folder, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   let errors = ''
   const waiting: { text: string; resolve: () => void }[] = []
@@ -58,7 +59,9 @@ describeUnless(missing('chromium', 'tigervnc'), 'the quickstart', () => {
 
   it('does the main job, prints the results as one object, and leaves nothing behind', async () => {
     const screenshot = join(folder, 'page.png')
-    const { child, ended, said } = startQuickstart(['--json', '--screenshot', screenshot], { TMPDIR: temporary })
+    const { child, ended, said } = startQuickstart(folder, ['--storage', 'memory', '--json', '--screenshot', screenshot], {
+      TMPDIR: temporary,
+    })
     await said('live view (opens once): http://127.0.0.1:')
     await said('run.started')
     expect(await listeningPorts(child.pid ?? 0), 'live view and example site').toHaveLength(2)
@@ -89,8 +92,20 @@ describeUnless(missing('chromium', 'tigervnc'), 'the quickstart', () => {
     for (const { pid, command } of browsers) expect(await isAlive(pid, command), command).toBe(false)
   })
 
+  it('keeps its runs: a later start on the same folder lists them', async () => {
+    const { code, output } = await startQuickstart(folder, [], { TMPDIR: temporary }).ended
+    expect(output).toContain('storage: PGlite in .quickstart/data')
+    expect(code).toBe(0)
+    const list = await startQuickstart(folder, ['--list'], { TMPDIR: temporary }).ended
+    expect(list.output.match(/Collect invoices │ completed/g)).toHaveLength(1)
+    expect(list.output).toMatch(/Remembers me +│ failed: SESSION_OCCUPIED/)
+    expect(await readdir(temporary)).toEqual([])
+  })
+
   it('ends cleanly on SIGINT in mid-run: the run is canceled, nothing is left', async () => {
-    const { child, ended, said } = startQuickstart(['--screenshot', join(folder, 'page.png')], { TMPDIR: temporary })
+    const { child, ended, said } = startQuickstart(folder, ['--storage', 'memory', '--screenshot', join(folder, 'page.png')], {
+      TMPDIR: temporary,
+    })
     await said('block.completed    table_is_there')
     const browsers = await descendants(child.pid ?? 0)
     child.kill('SIGINT')
@@ -107,7 +122,7 @@ describeUnless(missing('chromium', 'tigervnc'), 'the quickstart', () => {
     const port = await new Promise<number>((resolve) =>
       server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),
     )
-    const { code, errors } = await startQuickstart(['--port', String(port)], { TMPDIR: temporary }).ended
+    const { code, errors } = await startQuickstart(folder, ['--storage', 'memory', '--port', String(port)], { TMPDIR: temporary }).ended
     server.close()
     expect(code).toBe(1)
     expect(errors).toContain(`Port ${port} is in use`)
@@ -115,7 +130,7 @@ describeUnless(missing('chromium', 'tigervnc'), 'the quickstart', () => {
   })
 
   it('names the package when Chromium is not there', async () => {
-    const { code, errors } = await startQuickstart([], { PATH: folder, RUNWRIGHT_CHROMIUM: '' }).ended
+    const { code, errors } = await startQuickstart(folder, ['--storage', 'memory'], { PATH: folder, RUNWRIGHT_CHROMIUM: '' }).ended
     expect(code).toBe(1)
     expect(errors).toMatch(/BROWSER_NOT_FOUND/)
     expect(errors).toMatch(/apt-get install .*chromium/)
@@ -123,7 +138,9 @@ describeUnless(missing('chromium', 'tigervnc'), 'the quickstart', () => {
 
   it('goes on headless, and says that the live view is unavailable, when no display program is there', async () => {
     await symlink(detect().chromium ?? '', join(folder, 'chromium'))
-    const { code, output } = await startQuickstart(['--json', '--screenshot', join(folder, 'page.png')], { PATH: `${folder}` }).ended
+    const { code, output } = await startQuickstart(folder, ['--storage', 'memory', '--json', '--screenshot', join(folder, 'page.png')], {
+      PATH: `${folder}`,
+    }).ended
     expect(output).toMatch(/live view: unavailable\..*tigervnc-standalone-server/)
     expect(output).toContain('display.degraded')
     expect(JSON.parse(output.trimEnd().split('\n').at(-1) ?? '').status).toBe('completed')
