@@ -1,4 +1,4 @@
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import {
   type Clock,
@@ -8,6 +8,7 @@ import {
   isSameSpace,
   type ProcessIdentity,
   type ProcessSpace,
+  sleep,
   systemClock,
   systemRandom,
   type Timer,
@@ -23,6 +24,7 @@ interface Holder {
 const TOUCH_MS = 5_000
 /** After how long without a sign a holder in another container or on another machine counts as gone. */
 const ABANDONED_MS = 60_000
+const TAKEOVER_MS = 10_000
 
 const shared = new WeakMap<object, PgliteLock>()
 
@@ -82,7 +84,7 @@ export class PgliteLock {
     const written = `${this.path}.${systemRandom.bytes(8).toString('hex')}`
     await writeFile(written, JSON.stringify(holder), { mode: 0o600 })
     try {
-      for (let attempt = 0; attempt < 5; attempt++) {
+      for (let attempt = 0; attempt < 20; attempt++) {
         if (await tryLink(written, this.path)) {
           this.#isHeld = true
           this.#touchLater()
@@ -91,11 +93,28 @@ export class PgliteLock {
         const present = await readIfThere(this.path)
         if (present === undefined) continue
         if (await this.#mayLive(present)) throw this.#lockedBy(present)
-        await takeAway(this.path, present)
+        if (!(await this.#removeStale(written, present))) await sleep(this.#clock, 25)
       }
       throw this.#lockedBy(await readIfThere(this.path))
     } finally {
       await rm(written, { force: true })
+    }
+  }
+
+  /** One at a time, and only while it is still the one that was found stale: otherwise the lock of whoever was faster would go. */
+  async #removeStale(written: string, stale: string): Promise<boolean> {
+    const turn = `${this.path}.takeover`
+    if (!(await tryLink(written, turn))) {
+      const { ctimeMs } = await stat(turn).catch(() => ({ ctimeMs: Number.POSITIVE_INFINITY }))
+      // it takes milliseconds: whoever began it has died over it
+      if (this.#clock.now().getTime() - ctimeMs > TAKEOVER_MS) await rm(turn, { force: true })
+      return false
+    }
+    try {
+      if ((await readIfThere(this.path)) === stale) await rm(this.path, { force: true })
+      return true
+    } finally {
+      await rm(turn, { force: true })
     }
   }
 
@@ -127,18 +146,6 @@ export class PgliteLock {
     const message = `The PGlite directory ${this.#directory} is open in ${who}; PGlite serves one process at a time. If that process is gone, delete ${this.path}`
     return storageError('STORAGE_LOCKED', message, { details: { directory: this.#directory, pid, machine: holder?.space.machine } })
   }
-}
-
-/** Removes a lock that was found stale; one that somebody else took meanwhile is put back. */
-async function takeAway(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${systemRandom.bytes(8).toString('hex')}`
-  try {
-    await rename(path, aside)
-  } catch {
-    return // somebody else took it away
-  }
-  if ((await readIfThere(aside)) !== stale) await tryLink(aside, path)
-  await rm(aside, { force: true })
 }
 
 function parseHolder(text: string): Holder | undefined {
