@@ -90,6 +90,7 @@ export {
   type StartRunParams,
   type StopOptions,
   type StoredArtifact,
+  type WaitForRunParams,
   type WaitOptions,
   type Workflow,
   WorkflowEngine,

@@ -43,7 +43,7 @@ export class ActionRouter {
     const outcome = await attempt.run()
     const result: ActionResult = {
       type: action.type,
-      status: outcome.error === null ? 'completed' : context.signal.aborted ? 'canceled' : 'failed',
+      status: statusOf(outcome.error, context.signal),
       value: outcome.performed.value ?? null,
       error: outcome.error,
       ending: outcome.performed.ending ?? null,
@@ -74,7 +74,7 @@ export class ActionRouter {
       stepIndex,
       type: result.type,
       target: 'target' in bound ? texts.redact((bound.target ?? null) as Json) : null,
-      intention: bound.intention ?? null,
+      intention: texts.redact(bound.intention ?? null),
       value: texts.redact(recordedValue(bound)),
       status: result.status,
       error: code === undefined || message === undefined ? null : texts.redact({ code, message }),
@@ -166,6 +166,12 @@ class ActionAttempt {
     const code = cause instanceof ActionError ? cause.code : 'ACTION_FAILED'
     return new ActionError(message, { code, details, cause, retryable: cause instanceof ActionError && cause.retryable })
   }
+}
+
+function statusOf(error: ActionError | null, signal: AbortSignal): ActionResult['status'] {
+  if (error === null) return 'completed'
+  if (error.code === 'ACTION_BLOCKED') return 'blocked'
+  return signal.aborted ? 'canceled' : 'failed'
 }
 
 function recordedValue(action: Action): Json {

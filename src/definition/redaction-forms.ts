@@ -76,11 +76,31 @@ const unform: Decode = (text) => {
   return unpercent(blanks) ?? { text: blanks, origin: Array.from({ length: text.length + 1 }, (_, at) => at) }
 }
 
+const HTML_ESCAPE = /&(?:amp|lt|gt|quot|apos|nbsp|#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6}));/g
+const HTML_NAMES: ReadonlyMap<string, string> = new Map([
+  ['&amp;', '&'],
+  ['&lt;', '<'],
+  ['&gt;', '>'],
+  ['&quot;', '"'],
+  ['&apos;', "'"],
+  ['&nbsp;', '\u00a0'],
+])
+
+/** HTML's escapes, as the markup of an extraction has them. */
+const unescapeHtml: Decode = (text) =>
+  text.includes('&')
+    ? read(text, HTML_ESCAPE, ([whole, decimal, hex]) => {
+        const code = decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number(decimal)
+        return [[HTML_NAMES.get(whole) ?? (code <= 0x10ffff ? String.fromCodePoint(code) : whole), 0]]
+      })
+    : undefined
+
 const WAYS: readonly (readonly Decode[])[] = [
   [unescapeJson],
   [unescapeJson, unescapeJson],
   [unpercent],
   [unpercent, unpercent],
+  [unescapeHtml],
   [unform],
   [unescapeJson, unpercent],
   [unescapeJson, unform],

@@ -83,6 +83,7 @@ export class BlockRunner {
         graceMs: isLoopBlock(block) ? 2 * ABORT_GRACE_MS : ABORT_GRACE_MS,
         clock: environment.clock,
       })
+      if (!isBlockResult(result)) return failed(`Block type "${block.type}" gave no block result`, 'INVALID_BLOCK_RESULT')
       return fork.signal.aborted && result.status !== 'completed' ? aborted(fork.signal.reason, result.output) : result
     } catch (cause) {
       return fork.signal.aborted ? aborted(fork.signal.reason) : resultOfError(block, cause)
@@ -102,7 +103,7 @@ export class BlockRunner {
     try {
       const output = this.#redacted(toJsonOutput(result.output, `Block "${block.label}"`))
       if (result.status === 'completed') return { ...result, output }
-      return { ...result, output, failureReason: this.#redacted(result.failureReason) }
+      return { ...result, output, failureReason: this.#redacted(result.failureReason), errorCode: this.#redacted(result.errorCode) }
     } catch (cause) {
       return resultOfError(block, cause)
     }
@@ -130,6 +131,13 @@ function settleOrAbandon({ work, signal, graceMs, clock }: BlockWork): Promise<B
       timer?.cancel()
     })
   })
+}
+
+const STATUSES: readonly unknown[] = ['completed', 'failed', 'terminated', 'canceled', 'timed_out']
+
+/** A host's block type is not always TypeScript. */
+function isBlockResult(result: BlockResult | undefined): result is BlockResult {
+  return typeof result === 'object' && result !== null && STATUSES.includes(result.status)
 }
 
 /** The result of a block whose signal aborted. */

@@ -15,23 +15,9 @@ export const createWorkflowSchema = z.strictObject({
   definition: z.custom<WorkflowDefinitionInput | WorkflowDefinition | Json>((value) => typeof value === 'object' && value !== null, {
     error: 'expected a definition',
   }),
-  status: z.enum(['published', 'draft']).default('published'),
   isTemplate: z.boolean().default(false),
-  folderId: z.string().nullable().default(null),
-  proxyLocation: z.string().nullable().default(null),
-  webhookCallbackUrl: httpUrl.nullable().default(null),
-  totpIdentifier: z.string().nullable().default(null),
-  extraHttpHeaders: z.record(z.string(), z.string()).nullable().default(null),
   /** 1 to 480; null is 240. */
   maxElapsedTimeMinutes: z.number().min(1).max(480).nullable().default(null),
-  persistBrowserSession: z.boolean().default(false),
-  runWith: z.enum(['agent', 'code']).default('agent'),
-  aiFallback: z.boolean().default(false),
-  cacheKey: z.string().nullable().default(null),
-  runSequentially: z.boolean().default(false),
-  sequentialKey: z.string().nullable().default(null),
-  onHostLost: z.enum(['fail', 'resume']).default('fail'),
-  pauseCounts: z.boolean().default(false),
   /** Seconds that the finally block has for itself. */
   finallyTimeoutSeconds: z.number().positive().max(86_400).default(300),
   errorCodeMapping: z.record(z.string(), z.string()).nullable().default(null),
@@ -90,38 +76,53 @@ export type ListRunsParams = z.input<typeof listRunsSchema>
 /** The same with every default filled in. */
 export type ListRunsRequest = z.output<typeof listRunsSchema>
 
+const id = z.string().min(1)
+const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'expected an AbortSignal' }).optional()
+
 /** Names a run. */
-export interface RunRef {
-  readonly organizationId?: string | undefined
-  readonly workflowRunId: string
-}
+export const runRefSchema = z.strictObject({ organizationId, workflowRunId: id })
+/** Names a run. */
+export type RunRef = z.input<typeof runRefSchema>
 
-/** Which version of which workflow. */
-export interface WorkflowRef {
-  readonly organizationId?: string | undefined
-  readonly workflowPermanentId: string
-  /** The newest when left out. */
-  readonly version?: number | undefined
-}
+/** Arguments of `waitForRun`. */
+export const waitForRunSchema = runRefSchema.extend({
+  /** How long to wait, in milliseconds. Without it, as long as the run takes. */
+  timeoutMs: z.number().min(0).optional(),
+  /** Ends the wait; the run itself goes on. */
+  signal,
+})
+/** Arguments of {@link WorkflowEngine.waitForRun}. */
+export type WaitForRunParams = z.input<typeof waitForRunSchema>
 
-/** Which run, and from where on. */
-export interface RunEventsParams extends RunRef {
+/** Arguments of `events`. */
+export const runEventsSchema = runRefSchema.extend({
   /** Only events with a greater `seq`. @default 0 */
-  readonly after?: number
+  after: z.number().int().min(0).optional(),
   /** Ends the iteration: it throws the signal's reason. */
-  readonly signal?: AbortSignal
-}
+  signal,
+})
+/** Which run, and from where on. */
+export type RunEventsParams = z.input<typeof runEventsSchema>
 
+/** Arguments of `cancel`. */
+export const cancelRunSchema = runRefSchema.extend({ /** Who asks. */ by: z.string().min(1).max(500).default('the host') })
 /** Which run to cancel, and who asks. */
-export interface CancelRunParams extends RunRef {
-  readonly by?: string | undefined
-}
+export type CancelRunParams = z.input<typeof cancelRunSchema>
 
+/** Arguments of `getWorkflow`. */
+export const workflowRefSchema = z.strictObject({
+  organizationId,
+  workflowPermanentId: id,
+  /** The newest when left out. */
+  version: z.number().int().min(1).optional(),
+})
+/** Which version of which workflow. */
+export type WorkflowRef = z.input<typeof workflowRefSchema>
+
+/** Arguments of `readArtifact`. */
+export const artifactRefSchema = z.strictObject({ organizationId, artifactId: id })
 /** Which artifact to read. */
-export interface ArtifactRef {
-  readonly organizationId?: string | undefined
-  readonly artifactId: string
-}
+export type ArtifactRef = z.input<typeof artifactRefSchema>
 
 /** Arguments of `prune`, with their defaults. */
 export const pruneSchema = z.strictObject({

@@ -11,6 +11,7 @@ export type {
   RunEventsParams,
   RunRef,
   StartRunParams,
+  WaitForRunParams,
   WorkflowRef,
 } from './engine-params.js'
 export type { OrganizationEngine } from './organization-engine.js'

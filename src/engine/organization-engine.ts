@@ -8,10 +8,11 @@ import type {
   RunEventsParams,
   RunRef,
   StartRunParams,
+  WaitForRunParams,
   WorkflowRef,
 } from './engine-params.js'
 import type { StoredArtifact } from './run-files.js'
-import type { RunHandle, WaitOptions } from './run-handle.js'
+import type { RunHandle } from './run-handle.js'
 import type { PruneResult } from './run-pruner.js'
 import type { Run } from './run-reader.js'
 import type { Workflow } from './workflows.js'
@@ -23,7 +24,7 @@ export interface EngineCalls {
   startRun(params: StartRunParams): Promise<RunHandle>
   getRun(ref: RunRef): Promise<Run>
   listRuns(params?: ListRunsParams): Promise<Run[]>
-  waitForRun(params: RunRef & WaitOptions): Promise<RunResult>
+  waitForRun(params: WaitForRunParams): Promise<RunResult>
   events(params: RunEventsParams): AsyncGenerator<AnyEvent, void, undefined>
   cancel(params: CancelRunParams): Promise<Run>
   readArtifact(ref: ArtifactRef): Promise<StoredArtifact>
@@ -62,7 +63,7 @@ export class OrganizationEngine {
     return this.#engine.listRuns(this.#bind(params))
   }
 
-  waitForRun(params: Bound<RunRef & WaitOptions>): Promise<RunResult> {
+  waitForRun(params: Bound<WaitForRunParams>): Promise<RunResult> {
     return this.#engine.waitForRun(this.#bind(params))
   }
 

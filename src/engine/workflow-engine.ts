@@ -5,8 +5,10 @@ import { composeEngine } from './compose-engine.js'
 import { engineOptionsSchema, type WorkflowEngineOptions } from './engine-options.js'
 import {
   type ArtifactRef,
+  artifactRefSchema,
   type CancelRunParams,
   type CreateWorkflowParams,
+  cancelRunSchema,
   createWorkflowSchema,
   type ListRunsParams,
   listRunsSchema,
@@ -14,15 +16,20 @@ import {
   pruneSchema,
   type RunEventsParams,
   type RunRef,
+  runEventsSchema,
+  runRefSchema,
   type StartRunParams,
   startRunSchema,
+  type WaitForRunParams,
   type WorkflowRef,
+  waitForRunSchema,
+  workflowRefSchema,
 } from './engine-params.js'
 import { OrganizationEngine } from './organization-engine.js'
 import type { RunSessions } from './run-browser.js'
 import type { StopOptions } from './run-executor.js'
 import type { StoredArtifact } from './run-files.js'
-import { RunHandle, type WaitOptions } from './run-handle.js'
+import { RunHandle } from './run-handle.js'
 import type { PruneResult } from './run-pruner.js'
 import { type Run, toRun } from './run-reader.js'
 import type { Workflow } from './workflows.js'
@@ -94,7 +101,8 @@ export class WorkflowEngine {
 
   /** @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND` */
   async getWorkflow(ref: WorkflowRef): Promise<Workflow> {
-    return this.#parts.workflows.get({ ...ref, organizationId: this.#organization(ref) })
+    const request = parseArgument(workflowRefSchema, ref, 'getWorkflow')
+    return this.#parts.workflows.get({ ...request, organizationId: this.#organization(request) })
   }
 
   /**
@@ -115,7 +123,8 @@ export class WorkflowEngine {
 
   /** @throws {RunNotFoundError} `RUN_NOT_FOUND` */
   async getRun(ref: RunRef): Promise<Run> {
-    return this.#parts.reader.get({ ...ref, organizationId: this.#organization(ref) })
+    const request = parseArgument(runRefSchema, ref, 'getRun')
+    return this.#parts.reader.get({ ...request, organizationId: this.#organization(request) })
   }
 
   /** Runs of the organisation, newest first, a page at a time. */
@@ -129,13 +138,15 @@ export class WorkflowEngine {
    * @throws {RunNotFoundError} `RUN_NOT_FOUND`
    * @throws {TimeoutError} `RUN_WAIT_TIMEOUT`
    */
-  async waitForRun(params: RunRef & WaitOptions): Promise<RunResult> {
-    return this.#parts.reader.waitFor({ ...params, organizationId: this.#organization(params) })
+  async waitForRun(params: WaitForRunParams): Promise<RunResult> {
+    const request = parseArgument(waitForRunSchema, params, 'waitForRun')
+    return this.#parts.reader.waitFor({ ...request, organizationId: this.#organization(request) })
   }
 
   /** A run's events: those stored after `after`, then live ones; ends after the final event. */
   events(params: RunEventsParams): AsyncGenerator<AnyEvent, void, undefined> {
-    return this.#parts.reader.events({ ...params, organizationId: this.#organization(params) })
+    const request = parseArgument(runEventsSchema, params, 'events')
+    return this.#parts.reader.events({ ...request, organizationId: this.#organization(request) })
   }
 
   /**
@@ -143,12 +154,14 @@ export class WorkflowEngine {
    * is. `by` says who asked. @throws {RunNotFoundError} `RUN_NOT_FOUND`
    */
   async cancel(params: CancelRunParams): Promise<Run> {
-    return toRun(await this.#parts.canceller.cancel({ ...params, by: params.by ?? 'the host', organizationId: this.#organization(params) }))
+    const request = parseArgument(cancelRunSchema, params, 'cancel')
+    return toRun(await this.#parts.canceller.cancel({ ...request, organizationId: this.#organization(request) }))
   }
 
   /** A stored file with its bytes; the stream has to be read or destroyed. @throws {ArtifactError} `ARTIFACT_NOT_FOUND` */
   async readArtifact(params: ArtifactRef): Promise<StoredArtifact> {
-    return this.#parts.artifacts.read({ ...params, organizationId: this.#organization(params) })
+    const request = parseArgument(artifactRefSchema, params, 'readArtifact')
+    return this.#parts.artifacts.read({ ...request, organizationId: this.#organization(request) })
   }
 
   /**

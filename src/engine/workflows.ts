@@ -23,6 +23,17 @@ export interface WorkflowsOptions {
 /** How many compiled versions are kept. */
 const CACHE_SIZE = 500
 
+/** Columns that no caller can set so far; each comes with what it stands for. */
+const NOT_YET_SETTABLE = {
+  status: 'published',
+  persistBrowserSession: false,
+  runWith: 'agent',
+  aiFallback: false,
+  runSequentially: false,
+  onHostLost: 'fail',
+  pauseCounts: false,
+} as const
+
 /** Stores workflows and reads them back; a stored version is never changed. */
 export class Workflows {
   readonly #options: WorkflowsOptions
@@ -50,6 +61,7 @@ export class Workflows {
         table: 'workflows',
         row: {
           ...settings,
+          ...NOT_YET_SETTABLE,
           workflowId,
           workflowPermanentId,
           organizationId,

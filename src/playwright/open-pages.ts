@@ -94,6 +94,12 @@ export class OpenPages {
       this.#pages.delete(page)
       this.#drop(driver)
     })
+    page.on('crash', () => {
+      // a tab without its renderer answers nothing any more: the next action gets another one
+      this.#pages.delete(page)
+      this.#drop(driver)
+      page.close().catch(() => {}) // gone is gone
+    })
     void driver.targetId().then((targetId) => {
       if (targetId === null) return
       this.#shown.add(targetId)

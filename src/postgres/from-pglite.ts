@@ -33,7 +33,8 @@ export interface FromPgliteOptions {
 export class PglitePort implements OwnedPort {
   readonly isDurable: boolean
   readonly isShared = false
-  readonly canListen = true
+  /** Other storages over the same instance may listen; over one of our own there are none. */
+  readonly canListen: boolean
   readonly #options: FromPgliteOptions
   readonly #lock: PgliteLock | undefined
   #database: PgliteLike | undefined
@@ -41,6 +42,7 @@ export class PglitePort implements OwnedPort {
   constructor(options: FromPgliteOptions) {
     this.#options = options
     this.isDurable = options.directory !== undefined
+    this.canListen = !options.isOwned
     this.#lock = options.lock
   }
 

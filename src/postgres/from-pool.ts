@@ -1,39 +1,7 @@
 import { createHash } from 'node:crypto'
 import { serverErrorOf } from './failures.js'
+import type { PgClientLike, PgPoolLike, PgQueryConfig, PgResultLike } from './pg-types.js'
 import { type Channel, type ListenParams, type OwnedPort, PortFailure, type Queryable, type Statement, type TextRow } from './port.js'
-
-/** One query as `pg` takes it. */
-export interface PgQueryConfig {
-  readonly text: string
-  readonly values?: (string | null)[]
-  readonly name?: string
-  readonly rowMode: 'array'
-}
-
-/** What is used of a result of `pg`. */
-export interface PgResultLike {
-  readonly rows: readonly unknown[]
-}
-
-/** What is used of a client of `pg`, once it is connected. */
-export interface PgClientLike {
-  // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's own types fit no narrower signature
-  query(config: any): Promise<any>
-  // biome-ignore lint/suspicious/noExplicitAny: what a listener gets depends on the event
-  on(event: string, listener: (argument: any) => void): unknown
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  removeListener(event: string, listener: (argument: any) => void): unknown
-  release(error?: boolean | Error): void
-}
-
-/** What is used of a `Pool` of `pg`, version 8. */
-export interface PgPoolLike {
-  connect(): Promise<PgClientLike>
-  on(event: 'error', listener: (error: Error) => void): unknown
-  removeListener(event: 'error', listener: (error: Error) => void): unknown
-  end(): Promise<void>
-  readonly options?: { readonly max?: number | undefined }
-}
 
 export interface FromPoolOptions {
   /** Gives the pool; called once, by `open()`. */
@@ -50,6 +18,9 @@ const MAX_PREPARED = 500
 
 const ignore = () => {} // an idle connection that breaks is replaced by the pool; one in use fails in its query
 
+/** Clients that have our listener: one each, however many storages share their pool. */
+const listenedTo = new WeakSet<PgClientLike>()
+
 /** The port over a pool of `pg`. */
 export class PoolPort implements OwnedPort {
   readonly isDurable = true
@@ -57,7 +28,8 @@ export class PoolPort implements OwnedPort {
   readonly canListen: boolean
   readonly #options: FromPoolOptions
   readonly #names = new Map<string, string>()
-  readonly #listenedTo = new WeakSet<PgClientLike>()
+  /** Texts that were used once. */
+  readonly #seen = new Set<string>()
   #prepares: boolean
   #pool: PgPoolLike | undefined
 
@@ -163,8 +135,8 @@ export class PoolPort implements OwnedPort {
     if (pool === undefined) throw new PortFailure(new Error('The pool is closed'), { wasSent: false })
     try {
       const client = await pool.connect()
-      if (!this.#listenedTo.has(client)) {
-        this.#listenedTo.add(client)
+      if (!listenedTo.has(client)) {
+        listenedTo.add(client)
         client.on('error', ignore)
       }
       return client
@@ -185,10 +157,19 @@ export class PoolPort implements OwnedPort {
     }
   }
 
-  /** The same text has the same name in every process, so that meeting a statement of somebody else does no harm. */
+  /**
+   * A name from the second use on, so that rare shapes take no room. The same text has the same name in every process, so that meeting
+   * a statement of somebody else does no harm.
+   */
   #nameOf(text: string): string | undefined {
     const known = this.#names.get(text)
     if (known !== undefined || this.#names.size >= MAX_PREPARED) return known
+    if (!this.#seen.has(text)) {
+      if (this.#seen.size >= MAX_PREPARED) this.#seen.clear()
+      this.#seen.add(text)
+      return undefined
+    }
+    this.#seen.delete(text)
     const name = `rw_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
     this.#names.set(text, name)
     return name
@@ -200,8 +181,11 @@ export class PoolPort implements OwnedPort {
   }
 }
 
+const keep = (text: string) => text
+const asText = { getTypeParser: () => keep }
+
 async function send(client: PgClientLike, statement: Statement, name: string | undefined): Promise<readonly TextRow[]> {
-  const config: PgQueryConfig = { text: statement.text, rowMode: 'array', ...(name === undefined ? {} : { name }) }
+  const config: PgQueryConfig = { text: statement.text, rowMode: 'array', types: asText, ...(name === undefined ? {} : { name }) }
   try {
     // without values a text may hold several statements
     const result: PgResultLike = await client.query(statement.values.length === 0 ? config : { ...config, values: [...statement.values] })

@@ -1,5 +1,5 @@
 export type { PgliteLike, PgliteQueryableLike } from './from-pglite.js'
-export type { PgClientLike, PgPoolLike } from './from-pool.js'
 export { migrationSql } from './migrate.js'
 export type { PostgresStorageOptions } from './options.js'
+export type { PgClientLike, PgPoolLike } from './pg-types.js'
 export { PostgresStorage } from './postgres-storage.js'

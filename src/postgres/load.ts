@@ -1,6 +1,6 @@
 import { DependencyMissingError } from '../errors/index.js'
 import type { PgliteLike } from './from-pglite.js'
-import type { PgPoolLike } from './from-pool.js'
+import type { PgPoolLike } from './pg-types.js'
 
 export interface CreatePoolParams {
   readonly connectionString: string

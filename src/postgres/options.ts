@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Clock, systemClock } from '../runtime/index.js'
 import type { PgliteLike } from './from-pglite.js'
-import type { PgPoolLike } from './from-pool.js'
+import type { PgPoolLike } from './pg-types.js'
 
 const has = (value: unknown, ...methods: readonly string[]) =>
   typeof value === 'object' && value !== null && methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function')

@@ -37,6 +37,7 @@ export class PgliteLock {
   readonly #directory: string
   readonly #clock: Clock
   #isHeld = false
+  #written: string | undefined
   #holders = 0
   #acquiring: Promise<void> | undefined
   #timer: Timer | undefined
@@ -74,7 +75,7 @@ export class PgliteLock {
     this.#isHeld = false
     this.#acquiring = undefined
     this.#timer?.cancel()
-    await rm(this.path, { force: true })
+    if ((await readIfThere(this.path)) === this.#written) await rm(this.path, { force: true })
   }
 
   async #take(): Promise<void> {
@@ -82,7 +83,8 @@ export class PgliteLock {
     const holder: Holder = { process: identifyProcess(process.pid), space: currentProcessSpace() }
     // written whole beside, then linked: whoever reads the lock reads all of it
     const written = `${this.path}.${systemRandom.bytes(8).toString('hex')}`
-    await writeFile(written, JSON.stringify(holder), { mode: 0o600 })
+    this.#written = JSON.stringify(holder)
+    await writeFile(written, this.#written, { mode: 0o600 })
     try {
       for (let attempt = 0; attempt < 20; attempt++) {
         if (await tryLink(written, this.path)) {

@@ -42,7 +42,7 @@ export interface Port extends Queryable {
 export interface OwnedPort extends Port {
   readonly isDurable: boolean
   readonly isShared: boolean
-  /** Whether a connection can be spared for notifications. */
+  /** Whether there can be others to tell, and a connection to tell them by. */
   readonly canListen: boolean
   open(): Promise<void>
   close(): Promise<void>

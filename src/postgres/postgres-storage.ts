@@ -54,7 +54,8 @@ export class PostgresStorage implements Storage {
     this.#port = makePort(settings)
     const { isDurable: durable, isShared: shared, canListen } = this.#port
     const isTelling = settings.notify && canListen
-    this.capabilities = { durable, shared, notify: isTelling }
+    // a database of this process alone needs no telling: its own commits wake at once
+    this.capabilities = { durable, shared, notify: settings.notify && (canListen || !shared) }
     const { clock, pollMs } = settings
     this.#notifier = new Notifier({ port: this.#port, channel: this.#names.channel, isTelling, pollMs, clock, random: systemRandom })
     this.#lifecycle = new Lifecycle({ start: () => this.#open(), stop: () => this.#close() })

@@ -64,7 +64,7 @@ export function compileFind(dialect: Dialect, find: AnyFind): Statement {
     conditions.push(compileAfter(meta, order, 't', 'a'))
   }
   // the limit is written out: the planner has to know it
-  const text = `${anchor}SELECT ${rowExpression(meta)} FROM ${table} AS t WHERE ${conditions.join(' AND ')} ORDER BY ${compileOrder(meta, order, 't')} LIMIT ${find.limit ?? 100}`
+  const text = `${anchor}SELECT ${rowExpression(meta)} FROM ${table} AS t WHERE ${conditions.join(' AND ')} ORDER BY ${compileOrder(meta, order, 't')} LIMIT ${Number(find.limit ?? 100)}`
   return { text, values: params.values, recurs: true }
 }
 
@@ -80,7 +80,7 @@ export function compileReadEvents(dialect: Dialect, stream: string, after: numbe
   const params = new Params()
   const conditions = `e.stream = ${params.add(stream, 'text')} AND e.seq > ${params.add(String(after), 'bigint')}`
   const event = 'json_build_array(e.seq, e.id, e.type, e.organization_id, e.at, e.payload)::text'
-  const text = `SELECT ${event} FROM ${dialect.names.events} AS e WHERE ${conditions} ORDER BY e.seq LIMIT ${limit}`
+  const text = `SELECT ${event} FROM ${dialect.names.events} AS e WHERE ${conditions} ORDER BY e.seq LIMIT ${Number(limit)}`
   return { text, values: params.values, recurs: true }
 }
 

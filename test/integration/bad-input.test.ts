@@ -1,8 +1,9 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type BlockInput, MemoryCredentialProvider, MemoryStorage, type RunResult, SessionPool, WorkflowEngine } from '../../src/index.js'
 import { PlaywrightDriver } from '../../src/playwright/index.js'
+import { descendants } from '../support/leftovers.js'
 import { describeUnless, missing } from '../support/skips.js'
 
 const page = `<title>Shop</title><h1>Shop</h1><button>Buy</button><button>Sell</button><p class="price">12,50 €</p><p class="price">n/a</p>
@@ -63,6 +64,35 @@ describeUnless(missing('chromium'), 'what goes wrong on real pages', () => {
       errorCode: 'NAVIGATION_FAILED',
       failureReason: expect.stringContaining('is not an address'),
     })
+  })
+
+  it("opens no file of the host's, whoever names it", async () => {
+    const result = await run([{ type: 'goto_url', label: 'open', url: 'file:///etc/passwd' }])
+    expect(result).toMatchObject({
+      status: 'failed',
+      errorCode: 'ACTION_BLOCKED',
+      failureReason: expect.stringContaining('file: addresses'),
+    })
+    const upload = { type: 'upload_file' as const, target: { css: 'input' }, file: '/etc/passwd' }
+    const second = await run([{ type: 'action', label: 'upload', url: '{{ site }}', steps: [upload] }])
+    expect(second).toMatchObject({ status: 'failed', errorCode: 'ACTION_FAILED', failureReason: expect.stringContaining('artifact id') })
+    const types = (await storage.readEvents({ stream: `run:${result.workflowRunId}` })).map(({ type }) => type)
+    expect(types).toContain('action.blocked')
+  })
+
+  it('goes on in another tab when the renderer of one has died', async () => {
+    expect(await run([{ type: 'goto_url', label: 'open', url: '{{ site }}' }])).toMatchObject({ status: 'completed' })
+    const { pid } = await sessions.get({ browserSessionId })
+    const renderers = (await descendants(pid ?? -1)).filter(({ command }) => command.includes('--type=renderer'))
+    for (const renderer of renderers) process.kill(renderer.pid, 'SIGKILL')
+    const result = await vi.waitUntil(
+      async () => {
+        const next = await run([{ type: 'extraction', label: 'read', url: '{{ site }}', selectors: { title: 'h1' } }])
+        return next.status === 'completed' && next
+      },
+      { timeout: 20_000, interval: 100 },
+    )
+    expect(result.outputs.read_output).toEqual({ title: 'Shop' })
   })
 
   it('gives up on a page that never answers', async () => {

@@ -41,7 +41,9 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
   if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid)
   chmodSync(folder, 0o700)
   const data = join(folder, 'data')
-  const flags = ['--no-sync', '--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-instructions']
+  // a collation that sorts otherwise than by code point, as most databases have
+  const locale = ['--locale=C', '--locale-provider=icu', '--icu-locale=en-US']
+  const flags = ['--no-sync', '--auth=trust', '--username=postgres', '--encoding=UTF8', ...locale, '--no-instructions']
   await run(initdb, ['-D', data, ...flags], { ...owner, cwd: folder })
   const port = await freePort()
   const settings = {

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { PgQueryConfig } from '../../../src/postgres/from-pool.js'
+import type { PgQueryConfig } from '../../../src/postgres/pg-types.js'
 
 export interface FakeClient extends EventEmitter {
   query(config: PgQueryConfig): Promise<{ rows: unknown[] }>

@@ -19,18 +19,21 @@ const failing = (error: unknown) => () => {
 }
 
 describe('PoolPort', () => {
-  it('sends one query a statement, prepares what recurs under a name made of its text, and gives the connection back', async () => {
+  it('sends one query a statement, prepares what comes again under a name made of its text, and gives the connection back', async () => {
     const pool = new FakePool()
     pool.answer = () => [['1']]
     const port = await openPort(pool)
     expect(await port.query({ text: 'SELECT $1::text', values: ['1'], recurs: true })).toEqual([['1']])
     await port.query({ text: 'SELECT $1::text', values: ['2'], recurs: true })
     await port.query({ text: 'SELECT 3', values: [] })
-    expect(pool.sent).toHaveLength(3)
-    expect(pool.sent[0]?.name).toMatch(/^rw_[0-9a-f]{32}$/)
-    expect(pool.sent[1]?.name).toBe(pool.sent[0]?.name)
-    expect(pool.sent[2]).toEqual({ text: 'SELECT 3', rowMode: 'array' })
-    expect(pool.released).toEqual([false, false, false])
+    await port.query({ text: 'SELECT $1::text', values: ['3'], recurs: true })
+    expect(pool.sent).toHaveLength(4)
+    expect(pool.sent[0]?.name).toBeUndefined()
+    expect(pool.sent[1]?.name).toMatch(/^rw_[0-9a-f]{32}$/)
+    expect(pool.sent[3]?.name).toBe(pool.sent[1]?.name)
+    expect(pool.sent[2]).toMatchObject({ text: 'SELECT 3', rowMode: 'array' })
+    expect(pool.sent[2]?.types?.getTypeParser(1184, 'text')('as it came')).toBe('as it came')
+    expect(pool.released).toEqual([false, false, false, false])
   })
 
   it.each(['26000', '42P05'])(
@@ -40,17 +43,16 @@ describe('PoolPort', () => {
       pool.answer = (config) => (config.name === undefined ? [['unprepared']] : failing(serverError(code))())
       const port = await openPort(pool)
       const statement = { text: 'SELECT 1', values: [], recurs: true }
-      expect(await port.query(statement)).toEqual([['unprepared']])
-      expect(await port.query(statement)).toEqual([['unprepared']])
-      expect(pool.sent.map((config) => config.name !== undefined)).toEqual([true, false, false])
+      for (let use = 0; use < 3; use++) expect(await port.query(statement)).toEqual([['unprepared']])
+      expect(pool.sent.map((config) => config.name !== undefined)).toEqual([false, true, false, false])
     },
   )
 
   it('prepares nothing where that is turned off', async () => {
     const pool = new FakePool()
     const port = await openPort(pool, false)
-    await port.query({ text: 'SELECT 1', values: [], recurs: true })
-    expect(pool.sent[0]?.name).toBeUndefined()
+    for (let use = 0; use < 3; use++) await port.query({ text: 'SELECT 1', values: [], recurs: true })
+    expect(pool.sent.every((config) => config.name === undefined)).toBe(true)
   })
 
   it('keeps a connection on which a statement failed, and throws away one that is broken', async () => {
