@@ -30,8 +30,11 @@ async function execute(block: Parameters<typeof goalResult>[0], context: BlockCo
 const goalBlock = (type: 'navigation' | 'action' | 'task') =>
   defineBlock({ type, schema: goalConfigSchema, output: goalOutputSchema, cacheable: true, needsBrowser: true, execute })
 
+/** Performs steps on a page. */
 export const navigation = goalBlock('navigation')
+/** The same as `navigation`: the name tells readers that it is one action. */
 export const action = goalBlock('action')
+/** The same as `navigation`. */
 export const task = goalBlock('task')
 
 /** Signs in; `credentialKey` names the secret that its steps use. */

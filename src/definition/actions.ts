@@ -43,6 +43,7 @@ export const actionSchemas = {
   hover: action('hover', { target }),
   input_text: action('input_text', {
     target,
+    /** The text; a secret is written `{{ KEY.password }}`. */
     value: z.string(),
     /** Whether what the field holds is removed first. @default true */
     clear: z.boolean().default(true),
@@ -68,18 +69,19 @@ export const actionSchemas = {
   }),
   upload_file: action('upload_file', {
     target,
-    /** Artifact id, http(s) address or data address. */
+    /** Artifact id or data address. */
     file: text,
   }),
   drag_and_drop: action('drag_and_drop', { target, /** Where the element is dropped. */ destination: target }),
   scroll: action('scroll', {
     /** Scrolled into view, when there is no `direction`; else the element that is scrolled. Without it, the page. */
     target: target.optional(),
+    /** Without it and without a target, down. */
     direction: z.enum(['up', 'down', 'left', 'right']).optional(),
     /** How far, in CSS pixels. Without it, one screen. */
     amountPx: z.int().min(1).max(1_000_000).optional(),
   }),
-  goto_url: action('goto_url', { url: text }),
+  goto_url: action('goto_url', { /** A missing scheme becomes https. */ url: text }),
   go_back: action('go_back', {}),
   reload: action('reload', {}),
   new_tab: action('new_tab', { /** Opened in the new tab; without it, an empty page. */ url: text.optional() }),
@@ -106,6 +108,7 @@ export const actionSchemas = {
       url: text.optional(),
       /** Text that the page shows. */
       text: text.optional(),
+      /** How far the page has loaded. */
       loadState: z.enum(LOAD_STATES).optional(),
     }),
     'exactly one',
@@ -159,6 +162,7 @@ export const actionSchemas = {
   complete: action('complete', {}),
   /** Ends the block as terminated. */
   terminate: action('terminate', {
+    /** Why; without it, the meaning of `errorCode`. */
     reason: text.optional(),
     /** One of the codes of `errorCodeMapping`: becomes the block's and the run's error code. */
     errorCode: text.optional(),

@@ -14,6 +14,7 @@ const errorCodeMapping = z.record(z.string().min(1), z.string())
 export const goalConfigSchema = z.strictObject({
   /** Opened before the steps; template. */
   url: text.optional(),
+  /** For readers; nothing depends on it. */
   title: z.string().optional(),
   /** What is to be reached, for the agent. */
   navigationGoal: text.optional(),
@@ -29,6 +30,7 @@ export const goalConfigSchema = z.strictObject({
   errorCodeMapping: errorCodeMapping.optional(),
   /** Most steps of the agent, 1 to 1,000. */
   maxSteps: z.int().min(1).max(1_000).optional(),
+  /** For the agent: for whom one-time codes arrive. */
   totpIdentifier: text.optional(),
 })
 
@@ -58,6 +60,7 @@ export const fileDownloadConfigSchema = goalConfigSchema.extend({
 export const extractionConfigSchema = z.strictObject({
   /** Opened first; template. Without it, the page as it is. */
   url: text.optional(),
+  /** For readers; nothing depends on it. */
   title: z.string().optional(),
   /** What is to be read, for the agent. */
   dataExtractionGoal: text.optional(),
@@ -77,6 +80,7 @@ export const validationConfigSchema = requireKeys(
     completeCriterion: criterionSchema.optional(),
     /** True terminates the block; asked first. A bare text is a template. */
     terminateCriterion: criterionSchema.optional(),
+    /** For the agent; criteria that are templates end with codes of their own. */
     errorCodeMapping: errorCodeMapping.optional(),
   }),
   'at least one',
@@ -87,6 +91,7 @@ export const validationConfigSchema = requireKeys(
 export const branchSchema = z.strictObject({
   /** Assigned once when the definition is first parsed, and kept over saves. */
   id: text.optional(),
+  /** For readers; kept in the output as `branchDescription`. */
   description: z.string().optional(),
   /** Null only for the default branch. */
   criteria: criteriaSchema.nullable().optional(),
@@ -108,6 +113,7 @@ const loopBlocksSchema = z.array(z.unknown()).min(1)
 /** Own fields of `for_loop`: exactly one source of values. */
 export const forLoopConfigSchema = requireKeys(
   z.strictObject({
+    /** The blocks of one iteration, at least one. */
     loopBlocks: loopBlocksSchema,
     /** Key of the parameter that is looped over. */
     loopOverParameterKey: text.optional(),
@@ -122,6 +128,7 @@ export const forLoopConfigSchema = requireKeys(
 
 /** Own fields of `while_loop`. */
 export const whileLoopConfigSchema = z.strictObject({
+  /** The blocks of one iteration, at least one. */
   loopBlocks: loopBlocksSchema,
   /** Checked before each iteration. */
   condition: criteriaSchema,
@@ -138,7 +145,7 @@ export const codeConfigSchema = requireKeys(
   z.strictObject({
     /** Name of a function that the host registered. */
     handler: text.optional(),
-    /** JavaScript, run in a sandbox. Not a template. */
+    /** JavaScript for a sandbox, which this version does not have: the block fails with `CODE_NOT_SUPPORTED`. Not a template. */
     code: text.optional(),
   }),
   'exactly one',

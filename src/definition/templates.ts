@@ -136,6 +136,18 @@ function renderParts(parts: readonly (string | TemplatePath)[], scope: TemplateS
   return text
 }
 
+/**
+ * A secret's reference goes through untouched or not at all: a filter, a slice or a comparison would work on the reference and, typed into
+ * a page, give its nonce away.
+ */
+const secretIsNotPlain = (name: string) =>
+  new TemplateError(
+    `The secret "${name}" can only be written plainly, as {{ ${name} }} or {{ ${name}.password }}: no filter, condition or slice`,
+    {
+      details: { name },
+    },
+  )
+
 interface InterpretParams extends Omit<InterpreterOptions, 'iterables'> {
   readonly template: ParsedTemplate
   readonly node: TemplateNode
@@ -150,6 +162,7 @@ function interpret(params: InterpretParams) {
   try {
     for (const name of template.names) {
       const value = lookUp(scope, name)
+      if (value instanceof TemplateReference) throw secretIsNotPlain(name)
       if (value !== undefined) environment.setVariable(name, toRuntime(value))
     }
     return interpreter.evaluate(params.node, environment)

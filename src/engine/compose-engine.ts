@@ -1,7 +1,7 @@
 import { ActionRouter } from '../actions/index.js'
 import { BlockRegistry } from '../blocks/index.js'
 import { createTemplates } from '../definition/index.js'
-import { type AnyEvent, type RunEventType, TypedBus } from '../events/index.js'
+import { type AnyEvent, logListenerErrors, type RunEventType, TypedBus } from '../events/index.js'
 import { createIds } from '../runtime/index.js'
 import { Artifacts, guardStorage } from '../storage/index.js'
 import { InProcessDispatcher } from './dispatcher.js'
@@ -22,7 +22,7 @@ export function composeEngine(settings: EngineSettings) {
   const { clock, logger, sessions, handlers } = settings
   const storage = guardStorage(settings.storage)
   const ids = settings.ids ?? createIds({ clock })
-  const bus = new TypedBus<RunEventType>(settings.onListenerError)
+  const bus = new TypedBus<RunEventType>(settings.onListenerError ?? logListenerErrors(logger))
   const emit = (event: AnyEvent) => bus.emit(event)
   const events = new EventFactory(ids)
   const registry = new BlockRegistry(settings.blocks)

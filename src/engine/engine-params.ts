@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { WorkflowDefinition, WorkflowDefinitionInput } from '../definition/index.js'
+import type { BlockCommonInput, WorkflowDefinition, WorkflowDefinitionInput } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 
 const organizationId = z.string().min(1).optional()
@@ -12,9 +12,12 @@ export const createWorkflowSchema = z.strictObject({
   title: z.string().min(1).max(500),
   description: z.string().nullable().default(null),
   /** Checked by its own parser, which names every broken rule. */
-  definition: z.custom<WorkflowDefinitionInput | WorkflowDefinition | Json>((value) => typeof value === 'object' && value !== null, {
-    error: 'expected a definition',
-  }),
+  definition: z.custom<WorkflowDefinitionInput<BlockCommonInput> | WorkflowDefinition>(
+    (value) => typeof value === 'object' && value !== null,
+    {
+      error: 'expected a definition',
+    },
+  ),
   isTemplate: z.boolean().default(false),
   /** 1 to 480; null is 240. */
   maxElapsedTimeMinutes: z.number().min(1).max(480).nullable().default(null),

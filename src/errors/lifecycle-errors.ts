@@ -23,7 +23,7 @@ export class NotRunningError extends RunwrightError {
 export class TimeoutError extends RunwrightError {
   static override readonly kind = 'TimeoutError'
   constructor(what: string, timeoutMs: number, options: { code?: string; cause?: unknown } = {}) {
-    super(`${what} took longer than ${timeoutMs} ms`, {
+    super(`${what} took longer than ${Math.round(timeoutMs)} ms`, {
       code: options.code ?? 'TIMEOUT',
       details: { what, timeoutMs },
       cause: options.cause,

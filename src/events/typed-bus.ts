@@ -26,6 +26,12 @@ const ANY = Symbol('any')
 /** What a listener threw, and at which event. */
 export type ListenerErrorHandler = (error: unknown, event: AnyEvent) => void
 
+/** Reports to a logger: what a service does that names no handler of its own. */
+export const logListenerErrors =
+  (logger: { warn(message: string, fields?: Readonly<Record<string, unknown>>): void }): ListenerErrorHandler =>
+  (error, event) =>
+    logger.warn('a listener failed', { type: event.type, stream: event.stream, error })
+
 /** Typed events of this process. A listener that throws, or rejects, disturbs nobody: it is reported to `onListenerError`. */
 export class TypedBus<T extends EventType> {
   readonly #emitter = new EventEmitter()

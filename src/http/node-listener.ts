@@ -10,6 +10,10 @@ export type NodeListener = (request: IncomingMessage, response: ServerResponse, 
 export function toNodeListener(handler: HttpHandler): NodeListener {
   return (request, response, next) => {
     const url = urlOf(request)
+    if (request.method === 'TRACE' || request.method === 'CONNECT' || request.method === 'TRACK') {
+      response.writeHead(405).end() // methods of which a web-standard request cannot be made
+      return
+    }
     if (url === undefined || (next !== undefined && !handler.owns(url.pathname))) {
       if (next !== undefined) next()
       else response.writeHead(400).end()

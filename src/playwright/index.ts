@@ -1,5 +1,3 @@
 export { type FindChromiumParams, findChromium } from './chromium-finder.js'
 export type { PlaywrightDriverOptions } from './options.js'
-export type { PlaywrightBrowser } from './playwright-browser.js'
 export { PlaywrightDriver } from './playwright-driver.js'
-export type { PlaywrightPage } from './playwright-page.js'

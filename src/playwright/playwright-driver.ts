@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { BrowserContext, CDPSession } from 'playwright-core'
 import { BrowserLaunchError, parseArgument } from '../errors/index.js'
 import { type Clock, sleep, systemClock, withDeadline } from '../runtime/index.js'
-import type { BrowserDriver, LaunchSpec, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
+import type { BrowserDriver, BrowserHandle, LaunchSpec, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
 import { findChromium } from './chromium-finder.js'
 import { type BrowserFolders, browserEnvironment, browserFolders, launchArguments } from './launch-arguments.js'
 import { launchFailure, lockHolder } from './launch-failure.js'
@@ -47,7 +47,7 @@ export class PlaywrightDriver implements BrowserDriver {
    * @throws {BrowserLaunchError} `BROWSER_NOT_FOUND` or `BROWSER_LAUNCH_FAILED`, with the category; no process is left then
    * @throws {DependencyMissingError} `DEPENDENCY_MISSING` when playwright-core is not installed
    */
-  async launch(spec: LaunchSpec, options: PageOperationOptions): Promise<PlaywrightBrowser> {
+  async launch(spec: LaunchSpec, options: PageOperationOptions): Promise<BrowserHandle> {
     const { browserType, browserSessionId } = spec
     const executablePath = findChromium({ browserType, executablePath: this.#settings.executablePath })
     const folders = browserFolders(spec)
@@ -111,7 +111,8 @@ export class PlaywrightDriver implements BrowserDriver {
   async #cleanUp(spec: LaunchSpec, launching: Promise<BrowserContext> | undefined): Promise<void> {
     let isSettled = launching === undefined
     const settled = launching?.then(
-      (late) => late.close(), // it was killed meanwhile: this makes Playwright forget it
+      // it was killed meanwhile, and Playwright is told to forget it: its answer may never come
+      (late) => void late.close().catch(() => {}),
       () => {}, // being killed is what it reports
     )
     const done = settled

@@ -136,6 +136,12 @@ export const occupySchema = z.strictObject({
 /** Arguments of {@link SessionPool.occupy}. */
 export type OccupySessionParams = z.input<typeof occupySchema>
 
+/** Names a session. */
+export const sessionRefSchema = z.strictObject({ organizationId, browserSessionId: id })
+
+/** Arguments of `events`. */
+export const sessionEventsSchema = sessionRefSchema.extend({ after: z.number().int().min(0).optional(), signal: signal.optional() })
+
 export const renewSchema = z.strictObject({ organizationId, browserSessionId: id, minutes: minutes(1).optional() })
 /** Arguments of {@link SessionPool.renew}. */
 export type RenewSessionParams = z.input<typeof renewSchema>

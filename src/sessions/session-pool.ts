@@ -1,5 +1,5 @@
 import { InvalidArgumentError, NotRunningError, parseArgument } from '../errors/index.js'
-import { type AnyEvent, type Listener, sessionStream, TypedBus } from '../events/index.js'
+import { type AnyEvent, type Listener, logListenerErrors, sessionStream, TypedBus } from '../events/index.js'
 import { closeAll, createIds, Lifecycle } from '../runtime/index.js'
 import { readStream } from '../storage/event-reader.js'
 import { guardStorage } from '../storage/guard.js'
@@ -25,7 +25,9 @@ import {
   type SessionPoolOptions,
   type SessionPoolSettings,
   type SessionRef,
+  sessionEventsSchema,
   sessionPoolOptionsSchema,
+  sessionRefSchema,
 } from './options.js'
 import { OrganizationSessions, type SessionCalls } from './organization-sessions.js'
 import { type PoolHealth, type PoolStats, poolHealth, poolStats } from './pool-stats.js'
@@ -74,7 +76,7 @@ export class SessionPool implements SessionCalls {
       headless: parsed.headless ?? parsed.streaming === undefined,
     }
     this.#settings = settings
-    this.#bus = new TypedBus<PoolEventType>(settings.onListenerError)
+    this.#bus = new TypedBus<PoolEventType>(settings.onListenerError ?? logListenerErrors(settings.logger))
     this.#registry = new SessionRegistry(settings.maxSessions)
     const registry = this.#registry
     const journal = new SessionJournal(settings, this.#bus)
@@ -168,7 +170,8 @@ export class SessionPool implements SessionCalls {
 
   /** @throws {SessionNotFoundError} `SESSION_NOT_FOUND` */
   async get(ref: SessionRef): Promise<BrowserSession> {
-    return this.#reader.get(this.#organization(ref.organizationId), ref.browserSessionId)
+    const request = parseArgument(sessionRefSchema, ref, 'get')
+    return this.#reader.get(this.#organization(request.organizationId), request.browserSessionId)
   }
 
   /** Sessions of an organisation, newest first. */
@@ -179,8 +182,9 @@ export class SessionPool implements SessionCalls {
 
   /** Why the session's `url` did not load when its browser started; null where it did, or where this host does not know. */
   urlFailure(ref: SessionRef): string | null {
-    const live = this.#registry.live(ref.browserSessionId)
-    return live?.organizationId === this.#organization(ref.organizationId) ? live.urlFailure : null
+    const request = parseArgument(sessionRefSchema, ref, 'urlFailure')
+    const live = this.#registry.live(request.browserSessionId)
+    return live?.organizationId === this.#organization(request.organizationId) ? live.urlFailure : null
   }
 
   /** Calls the listener for what this process does to sessions; returns the function that ends it. */
@@ -195,13 +199,14 @@ export class SessionPool implements SessionCalls {
   /** A session's events of every process: the stored ones after `after`, then live ones; ends after `session.closed`. */
   async *events(params: SessionEventsParams): AsyncGenerator<AnyEvent, void, undefined> {
     const { storage, clock } = this.#settings
-    await this.#reader.get(this.#organization(params.organizationId), params.browserSessionId)
+    const request = parseArgument(sessionEventsSchema, params, 'events')
+    await this.#reader.get(this.#organization(request.organizationId), request.browserSessionId)
     yield* readStream({
       storage,
       clock,
-      stream: sessionStream(params.browserSessionId),
-      after: params.after ?? 0,
-      signal: params.signal,
+      stream: sessionStream(request.browserSessionId),
+      after: request.after ?? 0,
+      signal: request.signal,
       isLast: (event) => event.type === 'session.closed',
     })
   }

@@ -43,9 +43,13 @@ export interface ScreenshotParams extends ByOrganization {
   readonly signal?: AbortSignal | undefined
 }
 
+const organizationId = z.string().min(1).optional()
+const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'expected an AbortSignal' }).optional()
 const size = z.number().int().min(16).max(8192)
 
 export const startDisplaySchema = z.strictObject({
+  signal,
+  organizationId,
   browserSessionId: z.string().min(1).max(128),
   viewport: z.strictObject({ width: size, height: size }).nullable().default(null),
   browserBarsHeight: z.number().int().min(0).max(1024).default(90),
@@ -54,6 +58,7 @@ export const startDisplaySchema = z.strictObject({
 })
 
 export const issueTokenSchema = z.strictObject({
+  organizationId,
   browserSessionId: z.string().min(1).max(128),
   scope: z.enum(['view', 'control']),
   ttlMs: z.number().int().min(1_000).max(86_400_000).default(120_000),
@@ -66,7 +71,11 @@ export const issueTokenSchema = z.strictObject({
 })
 
 export const screenshotSchema = z.strictObject({
+  signal,
+  organizationId,
   browserSessionId: z.string().min(1).max(128),
   format: z.enum(['png', 'jpeg']).default('png'),
   quality: z.number().int().min(1).max(100).default(80),
 })
+
+export const revokeSchema = z.strictObject({ organizationId, viewTokenId: z.string().min(1).max(200) })

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { InvalidArgumentError, NotRunningError, parseArgument } from '../errors/index.js'
-import { type AnyEvent, type Listener, type StreamingEventType, TypedBus } from '../events/index.js'
+import { type AnyEvent, type Listener, logListenerErrors, type StreamingEventType, TypedBus } from '../events/index.js'
 import { closeAll, Lifecycle } from '../runtime/index.js'
 import { AdmissionDesk } from './admission.js'
 import { BackendChoice } from './backend-choice.js'
@@ -20,6 +20,7 @@ import {
   type ByOrganization,
   type IssueTokenParams,
   issueTokenSchema,
+  revokeSchema,
   type ScreenshotParams,
   type StartDisplayParams,
   screenshotSchema,
@@ -55,7 +56,7 @@ export class StreamingSupervisor {
     const resolved = parseSupervisorOptions(options)
     const { storage, clock, ids, random, logger, hostId, processRunner } = resolved
     this.#options = resolved
-    this.#bus = new TypedBus(resolved.onListenerError)
+    this.#bus = new TypedBus(resolved.onListenerError ?? logListenerErrors(resolved.logger))
     this.#backends = new BackendChoice(resolved.backends ?? [new XvncBackend({ hostId, clock, random, processRunner })])
     const journal = new StreamingJournal({ storage, ids, bus: this.#bus })
     const tokens = new ViewTokens({ storage, ids, random })
@@ -109,9 +110,8 @@ export class StreamingSupervisor {
    */
   async startDisplay(params: StartDisplayParams): Promise<Display> {
     this.#assertRunning()
-    const { organizationId: _, signal, ...wanted } = params
-    const request = parseArgument(startDisplaySchema, wanted, 'startDisplay')
-    return this.#displays.start({ organizationId: this.#organization(params), ...request }, signal)
+    const { signal, ...request } = parseArgument(startDisplaySchema, params, 'startDisplay')
+    return this.#displays.start({ ...request, organizationId: this.#organization(request) }, signal)
   }
 
   /** Ends the session's display, if it has one; resolves when its processes and its directory are gone. */
@@ -140,14 +140,14 @@ export class StreamingSupervisor {
    * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`. {@link SessionEndedError} `SESSION_ENDED`. {@link StreamingError} `STREAM_UNAVAILABLE`, with the reason.
    */
   async issueToken(params: IssueTokenParams): Promise<IssuedViewToken> {
-    const { organizationId: _, ...wanted } = params
-    const { origin = null, userId = null, ...request } = parseArgument(issueTokenSchema, wanted, 'issueToken')
-    return this.#views.issue({ organizationId: this.#organization(params), ...request, origin, userId })
+    const { organizationId, origin = null, userId = null, ...request } = parseArgument(issueTokenSchema, params, 'issueToken')
+    return this.#views.issue({ ...request, organizationId: this.#organization({ organizationId }), origin, userId })
   }
 
   /** Ends a token, its ticket and the view that it opened here; whether there was anything to end. */
   async revoke(params: ByOrganization & { readonly viewTokenId: string }): Promise<boolean> {
-    return this.#views.revoke({ organizationId: this.#organization(params), viewTokenId: params.viewTokenId })
+    const request = parseArgument(revokeSchema, params, 'revoke')
+    return this.#views.revoke({ ...request, organizationId: this.#organization(request) })
   }
 
   /** Takes an upgrade request for `<basePath>/sessions/<id>/stream`. False: the path is not ours, and the socket was left alone. */
@@ -157,10 +157,9 @@ export class StreamingSupervisor {
 
   /** A picture of the session's active page. @throws {StreamingError} `STREAM_UNAVAILABLE` when its browser is not on this host. */
   async screenshot(params: ScreenshotParams): Promise<Screenshot> {
-    const { organizationId: _, signal, ...wanted } = params
-    const request = parseArgument(screenshotSchema, wanted, 'screenshot')
-    await liveSession(this.#options.storage, { organizationId: this.#organization(params), ...request })
-    return this.#screenshots.take({ ...request, signal })
+    const { organizationId, ...request } = parseArgument(screenshotSchema, params, 'screenshot')
+    await liveSession(this.#options.storage, { ...request, organizationId: this.#organization({ organizationId }) })
+    return this.#screenshots.take(request)
   }
 
   /** The displays that run on this host, of all organizations unless one is named. */

@@ -10,6 +10,8 @@ const RESUME_BELOW_BYTES = PAUSE_ABOVE_BYTES / 2
 /** Proxies cut sockets that are idle for 30 to 60 s. */
 const PING_INTERVAL_MS = 20_000
 const MAX_MISSED_PINGS = 2
+/** A viewer that says nothing holds a place that others want. */
+const HANDSHAKE_TIMEOUT_MS = 10_000
 /** For the client to answer a close; then the socket is cut. */
 const CLOSE_GRACE_MS = 1_000
 /** What a socket that vanished without a close frame counts as. */
@@ -36,6 +38,7 @@ export class ViewerConnection {
   readonly #parser: RfbClientMessageParser
   #pingTimer: Timer | undefined
   #closeTimer: Timer | undefined
+  readonly #handshakeTimer: Timer
   #missedPings = 0
   #isOpen = false
   #isPaused = false
@@ -63,6 +66,9 @@ export class ViewerConnection {
       })
     })
     this.#schedulePing()
+    this.#handshakeTimer = params.clock.setTimer(() => {
+      if (!this.#parser.isReady) this.close(closeCodes.protocolViolation, `no RFB handshake within ${HANDSHAKE_TIMEOUT_MS / 1_000} s`)
+    }, HANDSHAKE_TIMEOUT_MS)
   }
 
   /** Closes with a code that the viewer can read; cuts the socket when it does not answer. Idempotent. */
@@ -119,6 +125,7 @@ export class ViewerConnection {
   #onWebSocketClosed(code: number): void {
     this.#pingTimer?.cancel()
     this.#closeTimer?.cancel()
+    this.#handshakeTimer.cancel()
     this.#upstream.destroy()
     this.#closeCode ??= ABNORMAL_CLOSURE
     this.#params.onClose(code)

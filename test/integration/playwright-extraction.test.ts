@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Selectors } from '../../src/definition/index.js'
-import type { PlaywrightPage } from '../../src/playwright/index.js'
+import type { PlaywrightPage } from '../../src/playwright/playwright-page.js'
 import { describeUnless } from '../support/skips.js'
 import { type Launched, launchBrowser, missingBrowser, startSite, within } from './playwright-kit.js'
 

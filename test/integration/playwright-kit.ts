@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { PlaywrightBrowser } from '../../src/playwright/index.js'
 import { findChromium, PlaywrightDriver, type PlaywrightDriverOptions } from '../../src/playwright/index.js'
+import type { PlaywrightBrowser } from '../../src/playwright/playwright-browser.js'
 import type { LaunchSpec, PageOperationOptions } from '../../src/sessions/ports.js'
 
 /** Why tests with a real browser cannot run here; undefined when they can. */
@@ -65,7 +65,7 @@ export async function createSpec(overrides: Partial<LaunchSpec> = {}): Promise<L
 
 export async function launchBrowser(options: PlaywrightDriverOptions = {}, overrides: Partial<LaunchSpec> = {}): Promise<Launched> {
   const spec = await createSpec(overrides)
-  const browser = await new PlaywrightDriver(options).launch(spec, within(20_000))
+  const browser = (await new PlaywrightDriver(options).launch(spec, within(20_000))) as PlaywrightBrowser
   const end = async () => {
     await browser.close(within(5_000))
     await rm(spec.directory, { recursive: true, force: true, maxRetries: 5 })

@@ -2,7 +2,7 @@
 
 import { PostgresStorage } from '../../src/postgres/index.js'
 import { guardStorage, increment, type Write } from '../../src/storage/index.js'
-import { anEvent, insertBlock } from '../../src/testing/storage-contract/samples.js'
+import { anEvent, insertBlock, insertRun } from '../../src/testing/storage-contract/samples.js'
 
 interface Task {
   readonly job: 'open' | 'race' | 'handover' | 'lock'
@@ -68,7 +68,7 @@ const jobs: Record<Task['job'], () => Promise<unknown>> = {
     return won
   },
 
-  lock: async () => 'opened',
+  lock: async () => (await storage.commit([insertRun('wr_1'), { op: 'append', stream: 's', events: [anEvent('e1')] }])).ok,
 }
 
 try {

@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { blocksPage } from '../../scripts/docs/blocks-page.js'
 import { readErrors } from '../../scripts/docs/error-classes.js'
 import { errorsPage } from '../../scripts/docs/errors-page.js'
 import { eventsPage } from '../../scripts/docs/events-page.js'
 import { tablesPage } from '../../scripts/docs/tables-page.js'
 
+const sources = new URL('../../src/', import.meta.url)
 const docs = new URL('../../docs/', import.meta.url)
 const errors = new URL('../../src/errors/', import.meta.url)
 const tables = new URL('../../src/storage/tables/', import.meta.url)
@@ -17,6 +19,15 @@ describe('the generated pages', () => {
   it('docs/errors.md tells what src/errors holds', () => expect(committed('errors.md'), remedy).toBe(errorsPage(errors)))
 
   it('docs/tables.md tells what src/storage/tables holds', () => expect(committed('tables.md'), remedy).toBe(tablesPage(tables)))
+
+  it('docs/blocks.md tells what src/definition and src/blocks hold', () => expect(committed('blocks.md'), remedy).toBe(blocksPage(sources)))
+
+  it('docs/blocks.md has a word on every field', () => {
+    const rows = [...blocksPage(sources).matchAll(/^\| `(\w+)` \| (.*) \| .* \| *(.*)\|$/gm)]
+    const silent = rows.filter(([, , type = '', meaning = '']) => meaning.trim() === '' && !type.includes('['))
+    expect(rows.length).toBeGreaterThan(100)
+    expect(silent.map(([, name, type]) => `${name}: ${type}`)).toEqual(['type: text'])
+  })
 })
 
 describe('error classes', () => {

@@ -41,6 +41,11 @@ export class RfbClientMessageParser {
     this.#isInputAllowed = options.isInputAllowed
   }
 
+  /** Whether the handshake is over. */
+  get isReady(): boolean {
+    return this.#phase === 'messages'
+  }
+
   /** Takes the next bytes. What it returns may share memory with them. */
   push(chunk: Uint8Array): ParsedPiece {
     if (this.#violation !== null) return { forward: [], violation: this.#violation }

@@ -137,9 +137,21 @@ describe('templates', () => {
   it('passes references on, and lets no filter look into them', () => {
     const key = new TemplateReference('<key>', new Map([['password', '<password>']]))
     expect(templates.render('{{ key }} {{ key.password }} {{ key.other }}', { key })).toBe('<key> <password> ')
-    expect(templates.render('{{ "x" ~ key.password }}{% if key %}{{ key.password }}{% endif %}', { key })).toBe('x<password><password>')
     expect(templates.renderValue('{{ key | tojson }}', { key })).toBe('<key>')
-    expect(codeOf(() => templates.render('{{ key | upper }}', { key }))).toBe('TEMPLATE_ERROR')
+    for (const taken of [
+      'key | upper',
+      'key.password | upper',
+      'key.password[:6]',
+      'key.password | length',
+      'key.password | urlencode',
+      '"x" ~ key',
+    ]) {
+      expect(
+        codeOf(() => templates.render(`{{ ${taken} }}`, { key })),
+        taken,
+      ).toBe('TEMPLATE_ERROR')
+    }
+    expect(codeOf(() => templates.render("{{ 'yes' if key.password == 'x' }}", { key }))).toBe('TEMPLATE_ERROR')
   })
 
   it('gives the same with and without the interpreter, and throws nothing else', () => {

@@ -273,7 +273,7 @@ describe('engine.prune', () => {
     const storage = new MemoryStorage()
     const engine = new WorkflowEngine({ storage, organizationId: 'org', handlers: { nothing: () => null } })
     await engine.start()
-    const definition = { blocks: [{ type: 'code', label: 'one', handler: 'nothing' }] } as const
+    const definition = { blocks: [{ type: 'code' as const, label: 'one', handler: 'nothing' }] }
     const { workflowPermanentId } = await engine.createWorkflow({ title: 'One', definition })
     await (await engine.startRun({ workflowPermanentId })).result()
     const later = new Date(Date.now() + 60_000)

@@ -58,7 +58,7 @@ describe('an engine on the example', () => {
     const storage = new SqliteStorage()
     const engine = new WorkflowEngine({ storage, organizationId: 'org', handlers: { answer: () => 42 } })
     await engine.start()
-    const definition = { blocks: [{ type: 'code', label: 'one', handler: 'answer' }] } as const
+    const definition = { blocks: [{ type: 'code' as const, label: 'one', handler: 'answer' }] }
     const { workflowPermanentId } = await engine.createWorkflow({ title: 'One', definition })
     const { status, outputs } = await (await engine.startRun({ workflowPermanentId })).result()
     expect([status, outputs]).toEqual(['completed', { one_output: 42 }])

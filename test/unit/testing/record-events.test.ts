@@ -3,7 +3,7 @@ import { WorkflowEngine } from '../../../src/engine/index.js'
 import { MemoryStorage } from '../../../src/storage/index.js'
 import { recordEvents } from '../../../src/testing/index.js'
 
-const pause = { blocks: [{ type: 'code', label: 'pause', handler: 'nothing' }] } as const
+const pause = { blocks: [{ type: 'code' as const, label: 'pause', handler: 'nothing' }] }
 
 async function startedEngine() {
   const engine = new WorkflowEngine({ storage: new MemoryStorage(), organizationId: 'org', handlers: { nothing: () => null } })
