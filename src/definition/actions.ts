@@ -20,7 +20,7 @@ const waitSec = z.number().min(0).max(1_800)
 const common = {
   /** Why the step is done, in the author's words: shown in timelines and generated scripts. Not used to find anything. */
   intention: text.optional(),
-  /** Deadline of the step in milliseconds, 1 to 3,600,000. Without it, the block's or the engine's default holds. */
+  /** Deadline of the step in milliseconds, 1 to 3,600,000. Without it, the engine's `actionTimeoutMs` or `navigationTimeoutMs` holds. */
   timeoutMs: z.int().min(1).max(3_600_000).optional(),
   /** Whether the steps after a failed one are still performed. `abort` ends the list, and the block fails. @default 'abort' */
   onFailure: z.enum(['abort', 'continue']).default('abort'),
@@ -35,7 +35,7 @@ const action = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
 export const actionSchemas = {
   click: action('click', {
     target,
-    /** @default 'left' */
+    /** Which button of the mouse. @default 'left' */
     button: z.enum(['left', 'right', 'middle']).default('left'),
     /** 2 is a double click. @default 1 */
     clickCount: z.int().min(1).max(3).default(1),

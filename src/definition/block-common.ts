@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 /** The fields that a block of any type has. */
 export const blockCommonSchema = z.strictObject({
+  /** One of the built-in types, or of the host's own. */
   type: z.string(),
   /** Identifier, unique over the whole tree; a template variable for the block's output. */
   label: z.string(),

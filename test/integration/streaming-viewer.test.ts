@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { detect } from '../../scripts/setup/detect.mjs'
 import { createHttpHandler, toNodeListener, viewerUrl } from '../../src/http/index.js'
 import { MemoryStorage } from '../../src/storage/index.js'
@@ -69,11 +69,15 @@ describeUnless(missing('tigervnc', 'chromium'), 'the viewer page in a real brows
   const shows = (page: Page, state: string) => page.waitForSelector(`body[data-state=${state}]`)
   /** A place where the pointer, which is in the middle, does not cover the page. */
   const showsTeal = (page: Page) =>
-    page.waitForFunction(`(() => {
-      const canvas = document.querySelector('#screen canvas')
-      const [red, green, blue] = canvas.getContext('2d').getImageData(canvas.width * 0.75, canvas.height * 0.75, 1, 1).data
-      return red < 4 && Math.abs(green - 128) < 4 && Math.abs(blue - 128) < 4
-    })()`)
+    vi.waitUntil(
+      () =>
+        page.evaluate(`(() => {
+          const canvas = document.querySelector('#screen canvas')
+          const [red, green, blue] = canvas.getContext('2d').getImageData(canvas.width * 0.75, canvas.height * 0.75, 1, 1).data
+          return red < 4 && Math.abs(green - 128) < 4 && Math.abs(blue - 128) < 4
+        })()`),
+      { timeout: 20_000, interval: 50 },
+    )
 
   it('shows what the session’s browser shows, and comes back after a reload', async () => {
     const url = await link('view')
