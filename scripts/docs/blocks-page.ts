@@ -3,9 +3,8 @@ import { z } from 'zod'
 import { builtInBlocks } from '../../src/blocks/index.js'
 import { actionSchema, actionSchemas } from '../../src/definition/actions.js'
 import { blockCommonSchema } from '../../src/definition/block-common.js'
-import { branchSchema, goalConfigSchema } from '../../src/definition/blocks.js'
+import { branchSchema, forLoopConfigSchema, goalConfigSchema } from '../../src/definition/blocks.js'
 import { criteriaSchema } from '../../src/definition/criteria.js'
-import { parameterSchema } from '../../src/definition/parameters-schema.js'
 import { ruleSchema, selectorsSchema } from '../../src/definition/selectors.js'
 import { targetSchema } from '../../src/definition/target.js'
 import { table } from './markdown.js'
@@ -18,7 +17,7 @@ const named: NamedSchemas = new Map<z.ZodType, string>([
   [criteriaSchema, '[criteria](#criteria)'],
   [actionSchema, '[step](#steps)'],
   [branchSchema, '[branch](#branches)'],
-  [parameterSchema, 'parameter'],
+  [forLoopConfigSchema.shape.loopBlocks, 'list of blocks'],
 ])
 
 /** The page of all block types, step types, targets and selectors, made from the schemas and the comments beside them. */
@@ -57,7 +56,11 @@ class BlocksPage {
   }
 
   common(): string[] {
-    return ['## Fields of every block', this.#fields(blockCommonSchema, ['blockCommonSchema'])]
+    return [
+      '## Fields of every block',
+      this.#fields(blockCommonSchema, ['blockCommonSchema']),
+      '`disableCache`, `model` and `idempotent` (of steps, too) are stored with the definition and change nothing in this version.',
+    ]
   }
 
   goalBlocks(): string[] {

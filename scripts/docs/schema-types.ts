@@ -68,7 +68,7 @@ export function typeOf(schema: z.ZodType, named: NamedSchemas): string {
 
 /** The parts of JSON Schema that outputs are made of. */
 interface JsonSchema {
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly const?: unknown
   readonly enum?: readonly unknown[]
   readonly anyOf?: readonly JsonSchema[]
@@ -94,5 +94,7 @@ function shapeOf(schema: JsonSchema): string {
   }
   if (type === 'array') return `list of ${shapeOf(items ?? {})}`
   if (anyOf !== undefined) return anyOf.length > 3 ? 'JSON' : anyOf.map(shapeOf).join(' or ')
-  return type === undefined ? 'JSON' : type === 'string' ? 'text' : type
+  if (type === undefined) return 'JSON'
+  const names = typeof type === 'string' ? [type] : type
+  return names.map((name) => (name === 'string' ? 'text' : name)).join(' or ')
 }

@@ -77,8 +77,16 @@ function blockTypeOf(statement: ts.Statement): string | undefined {
 /** The last doc-comment as one line, without tags, links as plain names. */
 function docOf(node: ts.Node): string {
   const docs = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc)
-  return (ts.getTextOfJSDocComment(docs.at(-1)?.comment) ?? '')
+  return (ts.getTextOfJSDocComment(docs.at(-1)?.comment) ?? inlineDoc(node))
     .replaceAll(/\{@link (\w+)\}/g, '`$1`')
     .replace(/\s+/g, ' ')
     .trim()
+}
+
+/** A comment on the line of another field, which the compiler takes for that one's: `target, /** … *\/ destination: target`. */
+function inlineDoc(node: ts.Node): string {
+  if (!isField(node)) return ''
+  const before = node.getSourceFile().text.slice(node.getFullStart(), node.getStart())
+  const [, doc = ''] = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*$/.exec(before) ?? []
+  return doc.replace(/@default[\s\S]*/, '')
 }

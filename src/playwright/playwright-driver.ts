@@ -19,6 +19,8 @@ const UNWANTED_ARGUMENTS = ['--enable-automation']
 
 /** Of 50 ms: a launch whose process was killed settles in the first or second. */
 const CLEAN_UP_ROUNDS = 100
+/** Of 50 ms each, without a process of the browser after there were some. */
+const QUIET_ROUNDS = 8
 
 /**
  * Launches Chromium, Chrome or Edge through playwright-core, each over a pipe: nothing listens, and it dies with the host.
@@ -107,7 +109,10 @@ export class PlaywrightDriver implements BrowserDriver {
     return browser
   }
 
-  /** Playwright may be about to start the program when it is called off: kills until its launch has settled, then what is left. */
+  /**
+   * Playwright may be about to start the program when it is called off: kills until its launch has settled, then what is left. A launch
+   * whose browser is killed while it shakes hands never settles: when the processes were there and are gone, it is over as well.
+   */
   async #cleanUp(spec: LaunchSpec, launching: Promise<BrowserContext> | undefined): Promise<void> {
     let isSettled = launching === undefined
     const settled = launching?.then(
@@ -120,8 +125,11 @@ export class PlaywrightDriver implements BrowserDriver {
       .finally(() => {
         isSettled = true
       })
-    for (let round = 0; !isSettled && round < CLEAN_UP_ROUNDS; round += 1) {
-      await killBrowserProcesses(null, spec.directory, this.#clock)
+    let quietRounds: number | null = null
+    for (let round = 0; !isSettled && round < CLEAN_UP_ROUNDS && (quietRounds ?? 0) < QUIET_ROUNDS; round += 1) {
+      const killed = await killBrowserProcesses(null, spec.directory, this.#clock)
+      if (killed > 0) quietRounds = 0
+      else if (quietRounds !== null) quietRounds += 1
       await Promise.race([done, sleep(this.#clock, 50)])
     }
     await killBrowserProcesses(null, spec.directory, this.#clock)

@@ -79,13 +79,14 @@ export function collectBrowserProcesses(root: ProcessIdentity | null, directory:
 /**
  * Kills every process of a browser, again until none is left: a process that forks while it is killed leaves one behind.
  * Each is killed by pid and start time, never by pid alone.
+ * @returns how many there were
  */
-export async function killBrowserProcesses(root: ProcessIdentity | null, directory: string, clock: Clock): Promise<void> {
+export async function killBrowserProcesses(root: ProcessIdentity | null, directory: string, clock: Clock): Promise<number> {
   const known = new Map<string, ProcessEntry>()
   for (let round = 0; ; round += 1) {
     for (const entry of collectBrowserProcesses(root, directory)) known.set(`${entry.pid}/${entry.startTime}`, entry)
     const alive = [...known.values()].filter(isProcessAlive)
-    if (alive.length === 0 && (root === null || !isProcessAlive(root))) return
+    if (alive.length === 0 && (root === null || !isProcessAlive(root))) return known.size
     for (const entry of alive) signalKill(entry.pid)
     if (alive.length === 0 && root !== null) signalKill(root.pid)
     await sleep(clock, Math.min(5 + round * 5, 100))

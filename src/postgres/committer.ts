@@ -3,13 +3,13 @@ import type { AnyRow, CommitResult, Write } from '../storage/storage.js'
 import { tableMeta } from '../storage/table-meta.js'
 import { readVerdict, type Verdict } from './commit-result.js'
 import { compileBatch } from './compile-batch.js'
-import { compileSingle } from './compile-single.js'
 import { type Duplicate, Duplicates } from './duplicates.js'
 import { isOutcomeOpen, violatedKey } from './failures.js'
 import { Outcomes } from './outcome.js'
 import { type Port, PortFailure, type TextRow } from './port.js'
 import { compileGet, type Dialect } from './queries.js'
 import { retryUnapplied } from './retry.js'
+import { StatementCache } from './statement-cache.js'
 import { decodeRow, encodeArray } from './values.js'
 
 type Refusal = Extract<CommitResult, { ok: false }>
@@ -26,10 +26,12 @@ export class Committer {
   readonly #options: CommitterOptions
   readonly #duplicates: Duplicates
   readonly #outcomes: Outcomes
+  readonly #statements: StatementCache
   readonly #ids: () => string
 
   constructor(options: CommitterOptions) {
     this.#options = options
+    this.#statements = new StatementCache(options.dialect)
     this.#duplicates = new Duplicates(options.port, options.dialect)
     this.#outcomes = new Outcomes(options)
     this.#ids = commitIds(options.random)
@@ -55,7 +57,7 @@ export class Committer {
 
   async #run(batch: readonly Write[], commitId: string): Promise<readonly TextRow[]> {
     const { port, dialect } = this.#options
-    const statement = compileSingle(dialect, batch, commitId) ?? compileBatch({ dialect, batch, commitId })
+    const statement = this.#statements.compile(batch, commitId) ?? compileBatch({ dialect, batch, commitId })
     if (statement === undefined) return []
     const deleted = batch.flatMap((write) => (write.op === 'deleteStream' ? [write.stream] : []))
     if (deleted.length === 0) return port.query(statement)
