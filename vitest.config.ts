@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { TallyReporter } from './test/support/tally-reporter.js'
@@ -13,6 +14,7 @@ export default defineConfig({
   },
   test: {
     reporters: ['default', new TallyReporter()],
+    maxWorkers: Math.max(2, availableParallelism() - 1), // tests of real servers mostly wait
     projects: [
       { extends: true, test: { name: 'unit', testTimeout: 30_000, include: ['test/unit/**/*.test.ts', 'test/architecture*.test.ts'] } },
       {
@@ -20,10 +22,16 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: ['test/integration/postgres-*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          fileParallelism: false, // browsers and displays: one file at a time
         },
+      },
+      {
+        extends: true,
+        // each file has a server of its own, which mostly waits for itself
+        test: { name: 'postgres', include: ['test/integration/postgres-*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
       },
       {
         extends: true,

@@ -27,9 +27,11 @@ export function compileAppends(draft: Draft, appends: readonly Append[], gate: s
     ? `SELECT ${streamName}, ${params.add(counts[0] as string, 'bigint')}${condition}`
     : `SELECT v.stream, v.count FROM unnest(${params.addArray(streams, 'text')}, ${params.addArray(counts, 'bigint')}) AS v(stream, count)${condition} ORDER BY v.stream COLLATE "C"`
   draft.with(
-    's',
+    isOne ? 's' : 'sn',
     `(INSERT INTO ${dialect.names.streams} AS s (stream, last_seq) ${source} ON CONFLICT (stream) DO UPDATE SET last_seq = s.last_seq + excluded.last_seq RETURNING s.stream, s.last_seq, clock_timestamp()::timestamptz(3) AS at)`,
   )
+  // the clock goes on from row to row: the events of a commit have one time, the last
+  if (!isOne) draft.with('s', '(SELECT stream, last_seq, max(at) OVER () AS at FROM sn)')
   const columns = '(stream, seq, id, type, organization_id, at, payload, commit_id)'
   draft.with('e', `(INSERT INTO ${dialect.names.events} ${columns} ${eventRows(draft, appends)})`)
   draft.result(STREAM_MARK, 'json_build_array(s.stream, s.last_seq, s.at)::text FROM s')
