@@ -138,6 +138,7 @@ export {
   SessionOccupiedError,
   StaleLeaseError,
   StorageError,
+  type StorageErrorCode,
   StreamingError,
   TemplateError,
   TimeoutError,

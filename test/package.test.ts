@@ -8,12 +8,13 @@ const { MemoryStorage, RunwrightError, SessionPool, WorkflowNotFoundError } = ${
 const { PlaywrightDriver } = ${load('runwright/playwright')}
 const { createHttpHandler } = ${load('runwright/http')}
 const { FakeClock } = ${load('runwright/testing')}
+const { PostgresStorage } = ${load('runwright/postgres')}
 const storage = new MemoryStorage()
 const pool = new SessionPool({ storage, driver: new PlaywrightDriver() })
 const error = new WorkflowNotFoundError('w_1')
-console.log([storage, pool, new FakeClock()].map((thing) => thing.constructor.name).join(' '), typeof createHttpHandler, error instanceof RunwrightError)
+console.log([storage, pool, new FakeClock(), new PostgresStorage({ pglite: 'nowhere' })].map((thing) => thing.constructor.name).join(' '), typeof createHttpHandler, error instanceof RunwrightError)
 `
-const everythingUsed = 'MemoryStorage SessionPool FakeClock function true\n'
+const everythingUsed = 'MemoryStorage SessionPool FakeClock PostgresStorage function true\n'
 
 const byImport = useEveryEntry((specifier) => `await import('${specifier}')`)
 const byRequire = useEveryEntry((specifier) => `require('${specifier}')`)
@@ -29,14 +30,14 @@ describe('the package as npm publishes it', () => {
   })
   afterAll(() => consumer.remove())
 
-  it('holds the build and three pages, and nothing else', () => {
+  it('holds the build and the pages, and nothing else', () => {
     const { size, unpackedSize, files } = tarball
     console.log(`${files.length} files, ${Math.round(size / 1024)} KiB packed, ${Math.round(unpackedSize / 1024)} KiB unpacked`)
     const paths = files.map(({ path }) => path)
     const wanted =
-      /^(dist\/[\w-]+\.(js|js\.map|d\.ts)|dist\/viewer\/[\w-]+\.(html|css|js)|package\.json|README\.md|ARCHITECTURE\.md|LICENSE)$/
+      /^(dist\/[\w-]+\.(js|js\.map|d\.ts)|dist\/viewer\/[\w-]+\.(html|css|js)|docs\/[\w-]+\.md|package\.json|README\.md|ARCHITECTURE\.md|LICENSE)$/
     expect(paths.filter((path) => !wanted.test(path))).toEqual([])
-    for (const entry of ['index', 'playwright', 'http', 'testing']) expect(paths).toContain(`dist/${entry}.d.ts`)
+    for (const entry of ['index', 'playwright', 'http', 'postgres', 'testing']) expect(paths).toContain(`dist/${entry}.d.ts`)
     expect(paths).toEqual(expect.arrayContaining(['README.md', 'ARCHITECTURE.md', 'LICENSE', 'dist/viewer/index.html']))
   })
 

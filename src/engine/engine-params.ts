@@ -3,7 +3,6 @@ import type { BlockCommonInput, WorkflowDefinition, WorkflowDefinitionInput } fr
 import type { Json } from '../errors/index.js'
 
 const organizationId = z.string().min(1).optional()
-const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http(s) address' })
 const json = z.json() as unknown as z.ZodType<Json>
 
 /** Arguments of `createWorkflow`, with their defaults. */
