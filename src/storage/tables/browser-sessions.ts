@@ -25,8 +25,11 @@ export type CloseReason =
 export const browserSessions = table({
   primaryKey: 'browserSessionId',
   columns: {
+    /** This session; made by `create`. */
     browserSessionId: text(),
+    /** Whose it is; written with the row and never changed. Every read of a public method has it as a condition. */
     organizationId: text(),
+    /** Where the session is; written by compare-and-set only. */
     status: text<SessionStatus>(),
     /** Made for one run, closed with it. */
     private: bool(),
@@ -36,6 +39,7 @@ export const browserSessions = table({
     detached: bool(),
     /** What kind of thing holds it, e.g. `workflow_run`; null: free. */
     runnableType: textOrNull(),
+    /** Id of what holds it; null: free. */
     runnableId: textOrNull(),
     /** Secret of the present lease; null: free. */
     leaseToken: textOrNull(),
@@ -51,6 +55,7 @@ export const browserSessions = table({
     leaseExpiresAt: instantOrNull(),
     /** The host whose browser this is. */
     hostId: textOrNull(),
+    /** The machine on which `hostId` runs; null until launched. */
     machineId: textOrNull(),
     /** The host says "alive" until here, by the storage's clock. */
     hostLeaseExpiresAt: instantOrNull(),
@@ -62,15 +67,21 @@ export const browserSessions = table({
     browserAddress: textOrNull(),
     /** Null: headless, the live view is unavailable. */
     displayBackend: textOrNull(),
+    /** Number of its X display; null: none. Written and cleared by the supervisor. */
     displayNumber: intOrNull(),
+    /** The display's private folder; null: none. Written and cleared by the supervisor. */
     displayDir: textOrNull(),
     /** Why there is no display although one was wanted; null where there is one. */
     displayUnavailableReason: textOrNull(),
+    /** Port of an exposed display; null: none. Not written so far. */
     vncPort: intOrNull(),
+    /** Whether its traffic goes through the scope proxy; always false so far. */
     guarded: bool(),
     /** Who has mouse and keyboard. */
     interactor: text<'agent' | 'user'>(),
+    /** How long it lives from its start unless renewed; as `create` was given it. */
     timeoutMinutes: floatOrNull(),
+    /** When its browser answered; null until then. */
     startedAt: instantOrNull(),
     /** When it ends unless it is renewed or held. */
     expiresAt: instantOrNull(),
@@ -78,15 +89,23 @@ export const browserSessions = table({
     lastActivityAt: instantOrNull(),
     /** Occupations so far. */
     uses: int(),
+    /** When it ended; null until then. */
     completedAt: instantOrNull(),
+    /** Why it ended; null until then. */
     closeReason: textOrNull<CloseReason>(),
+    /** As `create` was given it. */
     browserType: text<'chromium' | 'chrome' | 'msedge'>(),
+    /** Name of its proxy; null: none. Not written so far. */
     proxyLocation: textOrNull(),
+    /** The profile that it was made from; null: none. Not written so far. */
     browserProfileId: textOrNull(),
     /** Opened when the browser started. */
     url: textOrNull(),
+    /** Size of its pages; null: as large as the window. */
     viewport: jsonOrNull<{ width: number; height: number }>(),
+    /** When the row was written, by the storage's clock. */
     createdAt: instant(),
+    /** When the row was last written, by the storage's clock. */
     modifiedAt: instant(),
   },
   indexes: [['organizationId', 'createdAt'], ['hostId', 'status'], ['runnableId'], ['status', 'expiresAt']],

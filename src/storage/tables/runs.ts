@@ -12,13 +12,19 @@ export type RunType = 'workflow' | 'task' | 'block' | 'action'
 export const runs = table({
   primaryKey: 'workflowRunId',
   columns: {
+    /** Identity of the run; made by `startRun`. */
     workflowRunId: text(),
+    /** Whose it is; written with the row and never changed. Every read of a public method has it as a condition. */
     organizationId: text(),
     /** The version that this run is pinned to. */
     workflowId: text(),
+    /** The workflow through all its versions; copied at the start. */
     workflowPermanentId: text(),
+    /** Its title when the run was started. */
     workflowTitle: text(),
+    /** What is executed; always `workflow` so far. */
     runType: text<RunType>(),
+    /** Where the run is; written by compare-and-set along the transition table only. */
     status: text<RunStatus>(),
     /** Coerced values by key, defaults filled in; a secret is never among them. */
     parameters: json<Record<string, Json>>(),
@@ -32,7 +38,9 @@ export const runs = table({
     outputs: jsonOrNull<Record<string, Json>>(),
     /** Why the run did not complete; null when it did, or has not ended. */
     failureReason: textOrNull(),
+    /** Code of the failure; null when it completed, or has not ended. Written by the terminal commit. */
     errorCode: textOrNull(),
+    /** The run that started it; null: the host did. Always null so far. */
     parentWorkflowRunId: textOrNull(),
     /** The topmost run above this one; its own id when it has no parent. */
     rootWorkflowRunId: text(),
@@ -40,14 +48,23 @@ export const runs = table({
     browserSessionId: textOrNull(),
     /** The session is the run's own and is closed with it. */
     ownsSession: bool(),
+    /** The profile that its browser was asked to have; null: none. Not written so far. */
     browserProfileId: textOrNull(),
+    /** The browser that it was asked to attach to; null: none. Not written so far. */
     browserAddress: textOrNull(),
+    /** Name of its proxy; null: none. Not written so far. */
     proxyLocation: textOrNull(),
+    /** Headers of every request of its browser; null: none. Not written so far. */
     extraHttpHeaders: jsonOrNull<Record<string, string>>(),
+    /** Where its result is to be delivered; null: nowhere. Not written so far. */
     webhookCallbackUrl: textOrNull(),
+    /** Most steps of the agent; null: the default. Not written so far. */
     maxSteps: intOrNull(),
+    /** Overrides the workflow's; null: does not. Not written so far. */
     runWith: textOrNull<'agent' | 'code'>(),
+    /** Higher begins first; given at the start, 0 without. */
     priority: int(),
+    /** The host's own id of the request; null: none. Not written so far. */
     requestId: textOrNull(),
     /** The same key gives back the same run; null: none was given. */
     idempotencyKey: textOrNull(),
@@ -55,6 +72,7 @@ export const runs = table({
     runMetadata: jsonOrNull<Record<string, string>>(),
     /** Set once by `cancel`; from then on no outcome but canceled can be committed. */
     cancelRequestedAt: instantOrNull(),
+    /** Who asked for the cancel; null: nobody. Written together with `cancelRequestedAt`. */
     cancelRequestedBy: textOrNull(),
     /** The host that executes the run; null when nobody does. Written with the claim and cleared by the terminal commit. */
     leaseHolder: textOrNull(),
@@ -64,7 +82,9 @@ export const runs = table({
     leaseExpiresAt: instantOrNull(),
     /** Number of claims so far. */
     attempt: int(),
+    /** Steps of an agent so far; always 0 so far. */
     stepCount: int(),
+    /** Actions performed; written by the terminal commit, 0 until then. */
     actionCount: int(),
     /** From `startedAt` to `finishedAt`; null until then. */
     durationMs: floatOrNull(),
@@ -74,7 +94,9 @@ export const runs = table({
     startedAt: instantOrNull(),
     /** First final; set once. */
     finishedAt: instantOrNull(),
+    /** When the row was written, by the storage's clock. */
     createdAt: instant(),
+    /** When the row was last written, by the storage's clock. */
     modifiedAt: instant(),
   },
   unique: [{ name: 'runs_idempotency_key', columns: ['organizationId', 'idempotencyKey'] }],
@@ -90,13 +112,19 @@ export const runs = table({
 export const runBlocks = table({
   primaryKey: 'runBlockId',
   columns: {
+    /** This attempt; made when it begins. */
     runBlockId: text(),
+    /** Whose it is; written with the row and never changed. Every read of a public method has it as a condition. */
     organizationId: text(),
+    /** Its run. */
     workflowRunId: text(),
     /** The loop that this block is a child of; null at the top level. */
     parentRunBlockId: textOrNull(),
+    /** The block's label in the definition. */
     label: text(),
+    /** The block's type. */
     type: text(),
+    /** `running` from the commit that begins the attempt to the one that ends it. */
     status: text<BlockStatus>(),
     /** From 1. */
     attempt: int(),
@@ -104,16 +132,21 @@ export const runBlocks = table({
     sequence: int(),
     /** Index of the loop's iteration, from 0; null outside loops. */
     currentIndex: intOrNull(),
+    /** Value of the loop's iteration; null outside loops, and in loops without values. */
     currentValue: jsonOrNull(),
     /** What the block produced, also when it did not complete; null: nothing. */
     output: jsonOrNull(),
+    /** Why the attempt did not complete; null when it did, or still runs. */
     failureReason: textOrNull(),
+    /** Code of that; null when there is none. */
     errorCode: textOrNull(),
     /** A conditional's decision; null for other types. */
     branch: jsonOrNull<Record<string, Json>>(),
+    /** When the attempt began: the storage's time, reckoned by the host. */
     startedAt: instant(),
     /** Null while it runs. */
     finishedAt: instantOrNull(),
+    /** From `startedAt` to `finishedAt`, in milliseconds; null while it runs. */
     durationMs: floatOrNull(),
   },
   indexes: [['workflowRunId', 'sequence']],
@@ -123,24 +156,37 @@ export const runBlocks = table({
 export const actions = table({
   primaryKey: 'actionId',
   columns: {
+    /** This action; made by the router. */
     actionId: text(),
+    /** Whose it is; written with the row and never changed. Every read of a public method has it as a condition. */
     organizationId: text(),
+    /** Its run. */
     workflowRunId: text(),
+    /** Its block's label. */
     blockLabel: text(),
+    /** Its block attempt. */
     runBlockId: text(),
     /** Place of the action among those of its block attempt, from 0. */
     stepIndex: int(),
+    /** The action type. */
     type: text(),
+    /** The element it was aimed at, templates rendered, secrets as references; null where the type has none. */
     target: jsonOrNull(),
+    /** Why it was done, in the author's words; null: not said. */
     intention: textOrNull(),
     /** The value, secrets as `{{ KEY }}`; null where the type has none. */
     value: jsonOrNull(),
+    /** How it ended. */
     status: text<'completed' | 'failed' | 'blocked' | 'canceled'>(),
+    /** `code` and `message`; null when it completed. */
     error: jsonOrNull<Record<string, Json>>(),
     /** The page's address after the action. */
     url: textOrNull(),
+    /** The picture that it took; null: none. */
     screenshotArtifactId: textOrNull(),
+    /** From the call to its end, in milliseconds. */
     durationMs: floatOrNull(),
+    /** When the row was written, by the storage's clock. */
     createdAt: instant(),
   },
   indexes: [['workflowRunId', 'runBlockId', 'stepIndex']],

@@ -12,10 +12,13 @@ export const workflows = table({
     workflowId: text(),
     /** The workflow through all its versions. */
     workflowPermanentId: text(),
+    /** Whose it is; written with the row and never changed. Every read of a public method has it as a condition. */
     organizationId: text(),
     /** From 1, one more with each update. */
     version: int(),
+    /** As `createWorkflow` was given it. */
     title: text(),
+    /** As `createWorkflow` was given it; null: none. */
     description: textOrNull(),
     /** The parsed definition, defaults filled in. */
     definition: json<Json>(),
@@ -23,28 +26,41 @@ export const workflows = table({
     status: text<WorkflowStatus>(),
     /** Readable and runnable by every organisation. */
     isTemplate: bool(),
+    /** For hosts that sort workflows into folders; null: none. Not written so far. */
     folderId: textOrNull(),
     /** Name of a proxy; null: none. */
     proxyLocation: textOrNull(),
+    /** Where results are to be delivered; null: nowhere. Not written so far. */
     webhookCallbackUrl: textOrNull(),
+    /** For one-time codes that come by message; null: none. Not written so far. */
     totpIdentifier: textOrNull(),
+    /** Headers of every request of its browsers; null: none. Not written so far. */
     extraHttpHeaders: jsonOrNull<Record<string, string>>(),
     /** 1 to 480; null: the engine's default of 240. */
     maxElapsedTimeMinutes: floatOrNull(),
     /** Keep the private browser's state from run to run. */
     persistBrowserSession: bool(),
+    /** Whether blocks are run by their definition (`agent`) or by generated code; always `agent` so far. */
     runWith: text<'agent' | 'code'>(),
+    /** Whether a failing script falls back to the agent; always false so far. */
     aiFallback: bool(),
+    /** Template that chooses among scripts; null: the default one. Not written so far. */
     cacheKey: textOrNull(),
+    /** Whether its runs wait for each other; always false so far. */
     runSequentially: bool(),
+    /** Template whose equal values wait for each other; null: none. Not written so far. */
     sequentialKey: textOrNull(),
     /** What becomes of a run whose host died. */
     onHostLost: text<'fail' | 'resume'>(),
+    /** Whether paused time counts against the elapsed limit; always false so far. */
     pauseCounts: bool(),
     /** Time that the finally block has for itself, in seconds. */
     finallyTimeoutSeconds: floatOrNull(),
+    /** Codes that its blocks may end with, each with its meaning; null: none. */
     errorCodeMapping: jsonOrNull<Record<string, string>>(),
+    /** When the row was written, by the storage's clock. */
     createdAt: instant(),
+    /** When the row was last written, by the storage's clock. */
     modifiedAt: instant(),
     /** Null: not deleted. */
     deletedAt: instantOrNull(),
