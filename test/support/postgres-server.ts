@@ -28,6 +28,8 @@ export interface PostgresServer {
 export interface StartPostgresOptions {
   /** Settings of postgresql.conf, for example `{ max_connections: '300' }`. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Folder in which its own is made. By default the one for temporary files. */
+  readonly parent?: string
 }
 
 const run = promisify(execFile)
@@ -37,7 +39,7 @@ const supervisor = fileURLToPath(new URL('./postgres-supervisor.mjs', import.met
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
   const { initdb, postgres } = await binaries()
   const owner = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
-  const folder = mkdtempSync(join(tmpdir(), 'runwright-postgres-'))
+  const folder = mkdtempSync(join(options.parent ?? tmpdir(), 'runwright-postgres-'))
   if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid)
   chmodSync(folder, 0o700)
   const data = join(folder, 'data')
