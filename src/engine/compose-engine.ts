@@ -7,6 +7,7 @@ import { Artifacts, guardStorage } from '../storage/index.js'
 import { InProcessDispatcher } from './dispatcher.js'
 import type { EngineSettings } from './engine-options.js'
 import { EventFactory } from './event-factory.js'
+import { QueuedRunSweep } from './queued-run-sweep.js'
 import { RunCanceller } from './run-canceller.js'
 import type { RunEnvironment } from './run-environment.js'
 import { RunExecutor } from './run-executor.js'
@@ -56,6 +57,7 @@ export function composeEngine(settings: EngineSettings) {
     artifacts,
     dispatcher,
     executor: new RunExecutor({ environment, workflows, leases, dispatcher, canceller }),
+    queuedRuns: new QueuedRunSweep({ storage, dispatcher, clock, logger }),
     recovery: new RunRecovery({ storage, clock, logger, events, emit, workflows, leases, hostId, ttlMs: settings.leaseTtlMs }),
     submissions: new RunSubmissions({ storage, workflows, sessions, events, emit, ids }),
     pruner: new RunPruner({ storage, artifacts, logger }),

@@ -15,6 +15,8 @@ export interface RunDispatcher {
 /** Runs in this process, at most `concurrency` at a time, by priority and then in order. */
 export class InProcessDispatcher implements RunDispatcher {
   readonly #queue: PQueue
+  /** Runs that wait for a worker: a doubled call adds nothing. */
+  readonly #waiting = new Set<string>()
   #handler: DispatchHandler | null = null
   #control = new AbortController()
 
@@ -30,12 +32,19 @@ export class InProcessDispatcher implements RunDispatcher {
   }
 
   async dispatch(workflowRunId: string, options: { readonly priority?: number } = {}): Promise<void> {
-    void this.#queue.add(async () => this.#handler?.(workflowRunId, this.#control.signal), { priority: options.priority ?? 0 })
+    if (this.#waiting.has(workflowRunId)) return
+    this.#waiting.add(workflowRunId)
+    const begin = async () => {
+      this.#waiting.delete(workflowRunId)
+      await this.#handler?.(workflowRunId, this.#control.signal)
+    }
+    void this.#queue.add(begin, { priority: options.priority ?? 0 })
   }
 
   async stop(): Promise<void> {
     this.#queue.pause()
     this.#queue.clear()
+    this.#waiting.clear()
     this.#control.abort()
     await this.#queue.onPendingZero()
     this.#handler = null

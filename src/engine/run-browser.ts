@@ -5,7 +5,7 @@ import type { RunRow } from '../storage/index.js'
 import { DownloadCollector } from './download-collector.js'
 
 /** What an engine needs of a pool. */
-export type RunSessions = Pick<SessionPool, 'occupy' | 'createOccupied' | 'close' | 'start' | 'stop' | 'get'>
+export type RunSessions = Pick<SessionPool, 'occupy' | 'createOccupied' | 'close' | 'start' | 'stop' | 'get' | 'hostId'>
 
 export interface RunBrowserOptions {
   readonly sessions: RunSessions | undefined

@@ -78,12 +78,21 @@ export class RunExecutor {
     }
   }
 
+  /** A session lives on one host: a run that names it is executed by that host, for as long as it is alive. */
+  async #isForUs(run: RunRow): Promise<boolean> {
+    const { storage, sessions } = this.#options.environment
+    if (run.browserSessionId === null || run.ownsSession || sessions === undefined || !storage.capabilities.shared) return true
+    const session = await storage.get('browser_sessions', run.browserSessionId)
+    if (session === undefined || session.hostId === null || session.hostId === sessions.hostId || session.completedAt !== null) return true
+    return session.hostLeaseExpiresAt === null || session.hostLeaseExpiresAt < (await storage.now())
+  }
+
   /** Never rejects: a run that cannot be executed here is left to be taken over. */
   async #execute(workflowRunId: string): Promise<void> {
     const { environment, workflows, leases } = this.#options
     let execution: RunExecution | null = null
     try {
-      const claimed = await leases.claim(workflowRunId)
+      const claimed = await leases.claim(workflowRunId, (run) => this.#isForUs(run))
       if (claimed === null) return
       const { run, claimedAtMs } = claimed
       execution = new RunExecution({ environment, run, workflow: await workflows.loadPinned(run.workflowId) })

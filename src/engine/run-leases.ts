@@ -44,11 +44,14 @@ export class RunLeases {
     this.#options = options
   }
 
-  /** Takes a queued run: status, fence, lease and `run.started` in one commit. Null when it is not to be had (any more). */
-  async claim(workflowRunId: string): Promise<ClaimedRun | null> {
+  /**
+   * Takes a queued run: status, fence, lease and `run.started` in one commit. Null when it is not to be had (any more), or not for this host.
+   */
+  async claim(workflowRunId: string, isForUs: (run: RunRow) => Promise<boolean> = async () => true): Promise<ClaimedRun | null> {
     const { storage, clock, events, hostId, ttlMs, emit } = this.#options
     const run = await storage.get('runs', workflowRunId)
     if (run === undefined || !sourcesOf('running').includes(run.status) || run.status === 'paused') return null
+    if (!(await isForUs(run))) return null
     const leaseFence = run.leaseFence + 1
     const attempt = run.attempt + 1
     const { workflowPermanentId, organizationId } = run

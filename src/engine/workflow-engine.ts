@@ -194,6 +194,7 @@ export class WorkflowEngine {
     try {
       await this.#parts.recovery.start()
       await this.#parts.executor.start()
+      this.#parts.queuedRuns.start()
     } catch (error) {
       await this.#stop().catch(() => {}) // the failure to start is the news
       throw error
@@ -202,7 +203,15 @@ export class WorkflowEngine {
 
   async #stop(): Promise<void> {
     const stopSessions = () => (this.#startedSessions ? this.#sessions?.stop() : undefined)
-    await closeAll([() => this.#parts.recovery.stop(), () => this.#parts.executor.stop(this.#stopOptions), stopSessions], 'WorkflowEngine')
+    await closeAll(
+      [
+        () => this.#parts.queuedRuns.stop(),
+        () => this.#parts.recovery.stop(),
+        () => this.#parts.executor.stop(this.#stopOptions),
+        stopSessions,
+      ],
+      'WorkflowEngine',
+    )
   }
 
   #handle(organizationId: string, workflowRunId: string): RunHandle {
