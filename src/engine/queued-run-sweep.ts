@@ -1,7 +1,7 @@
-import { TimeoutError } from '../errors/index.js'
-import { type Clock, type Logger, type Random, systemRandom, Ticker, withDeadline } from '../runtime/index.js'
+import type { Clock, Logger, Random, Ticker } from '../runtime/index.js'
 import { type Storage, storageNow } from '../storage/index.js'
 import type { RunDispatcher } from './dispatcher.js'
+import { createSweep, SWEEP_INTERVAL_MS } from './sweep.js'
 
 export interface QueuedRunSweepOptions {
   readonly storage: Storage
@@ -11,8 +11,7 @@ export interface QueuedRunSweepOptions {
   readonly random?: Random
 }
 
-/** How often is looked, and how long a run has waited before it counts as nobody's, in milliseconds; jittered by a tenth. */
-const SWEEP_INTERVAL_MS = 2_000
+/** In milliseconds. */
 const SWEEP_TIMEOUT_MS = 10_000
 const SWEEP_LIMIT = 200
 
@@ -25,12 +24,15 @@ export class QueuedRunSweep {
   readonly #ticker: Ticker
 
   constructor(options: QueuedRunSweepOptions) {
-    const random = options.random ?? systemRandom
     this.#options = options
-    this.#ticker = new Ticker({
-      clock: options.clock,
-      pauseMs: () => SWEEP_INTERVAL_MS * (0.9 + 0.2 * random.fraction()),
-      work: () => this.#sweep(),
+    const { clock, logger, random } = options
+    this.#ticker = createSweep({
+      clock,
+      logger,
+      random,
+      what: 'queued runs',
+      timeoutMs: SWEEP_TIMEOUT_MS,
+      work: () => this.#dispatchWaiting(),
     })
   }
 
@@ -43,16 +45,7 @@ export class QueuedRunSweep {
     return this.#ticker.stop()
   }
 
-  async #sweep(): Promise<void> {
-    const { clock, logger } = this.#options
-    const onTimeout = () => new TimeoutError('The sweep of queued runs', SWEEP_TIMEOUT_MS)
-    try {
-      await withDeadline({ run: () => this.#dispatchWaiting(), timeoutMs: SWEEP_TIMEOUT_MS, onTimeout, clock })
-    } catch (error) {
-      logger.warn('queued runs could not be looked for', { error })
-    }
-  }
-
+  /** Runs that have waited as long as a look takes to come round: whoever queued them has not begun them. */
   async #dispatchWaiting(): Promise<void> {
     const { storage, dispatcher } = this.#options
     const waiting = await storage.find({

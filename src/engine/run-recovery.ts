@@ -1,6 +1,5 @@
-import { TimeoutError } from '../errors/index.js'
 import { type AnyEvent, type EventPayload, runStream } from '../events/index.js'
-import { type Clock, type Logger, type Random, systemRandom, Ticker, withDeadline } from '../runtime/index.js'
+import type { Clock, Logger, Random, Ticker } from '../runtime/index.js'
 import { leaseSet, type RunBlockRow, type RunRow, type Storage, storageNow, type Write, whereHeld, whereLapsed } from '../storage/index.js'
 import { summarizeBlocks } from './block-summary.js'
 import type { EventFactory } from './event-factory.js'
@@ -8,6 +7,7 @@ import { finalRow } from './run-finalizer.js'
 import type { RunLeases } from './run-leases.js'
 import { fromPending, outcomes, type RunOutcome } from './run-outcome.js'
 import { buildRunResult } from './run-result.js'
+import { createSweep } from './sweep.js'
 import type { Workflows } from './workflows.js'
 
 export interface RunRecoveryOptions {
@@ -23,8 +23,6 @@ export interface RunRecoveryOptions {
   readonly random?: Random
 }
 
-/** How often lapsed leases are looked for, in milliseconds; jittered by a tenth. */
-const SWEEP_INTERVAL_MS = 2_000
 /** Most runs that one sweep ends. */
 const SWEEP_LIMIT = 100
 
@@ -34,13 +32,9 @@ export class RunRecovery {
   readonly #ticker: Ticker
 
   constructor(options: RunRecoveryOptions) {
-    const random = options.random ?? systemRandom
     this.#options = options
-    this.#ticker = new Ticker({
-      clock: options.clock,
-      pauseMs: () => SWEEP_INTERVAL_MS * (0.9 + 0.2 * random.fraction()),
-      work: () => this.#boundedSweep(),
-    })
+    const { clock, logger, random, ttlMs } = options
+    this.#ticker = createSweep({ clock, logger, random, what: 'runs of dead hosts', timeoutMs: ttlMs / 3, work: () => this.#sweep() })
   }
 
   /** A storage that is neither durable nor shared holds no runs of dead hosts: there is nothing to do. */
@@ -53,17 +47,6 @@ export class RunRecovery {
 
   stop(): Promise<void> {
     return this.#ticker.stop()
-  }
-
-  /** A storage that hangs must not hold up a stop. */
-  async #boundedSweep(): Promise<void> {
-    const { clock, ttlMs, logger } = this.#options
-    const timeoutMs = ttlMs / 3
-    try {
-      await withDeadline({ run: () => this.#sweep(), timeoutMs, onTimeout: () => new TimeoutError('The sweep', timeoutMs), clock })
-    } catch (error) {
-      logger.warn('runs of dead hosts could not be looked for', { error })
-    }
   }
 
   async #sweep(): Promise<void> {
@@ -116,15 +99,22 @@ export class RunRecovery {
       run,
       outcome,
       summary: summarizeBlocks(blocks),
-      outputs: Object.fromEntries(
-        blocks.flatMap(({ label, status, output }) => (status === 'completed' ? [[`${label}_output`, output]] : [])),
-      ),
+      outputs: Object.fromEntries([
+        ...Object.entries(run.blockOutputs ?? {}).map(([label, output]) => [`${label}_output`, output]),
+        ...blocks.flatMap(({ label, status, output }) => (status === 'completed' ? [[`${label}_output`, output]] : [])),
+      ]),
       secretKeys: definition.parameters.flatMap(({ kind, key }) => (kind === 'secret' ? [key] : [])),
       finishedAt,
       actionCount: await storage.count('actions', where),
       browserSessionId: run.browserSessionId,
     })
-    const open = blocks.filter(({ status }) => status === 'running').reverse()
+    // asked for by themselves: a run may have more blocks than one page holds, and none may stay open
+    const open = await storage.find({
+      table: 'run_blocks',
+      where: { ...where, status: 'running' },
+      orderBy: [{ column: 'sequence', direction: 'desc' }],
+      limit: 10_000,
+    })
     const ends = open.map((block) => events.create(run.organizationId, `block.${statusOf(outcome)}`, endOf(block, outcome, finishedAt)))
     const committed = await storage.commit([
       {
