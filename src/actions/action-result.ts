@@ -1,8 +1,12 @@
 import type { ActionType } from '../definition/index.js'
 import type { ActionError, Json } from '../errors/index.js'
+import type { ElementDescriptor, PageDialog } from '../sessions/ports.js'
+import type { Recovery } from './action-context.js'
+import type { StuckVerdict } from './stuck-detector.js'
 
 /** What became of one action. Failures are values: the router throws nothing but its caller's mistakes. */
 export interface ActionResult {
+  readonly actionId: string
   readonly type: ActionType
   readonly status: 'completed' | 'failed' | 'blocked' | 'canceled'
   /** What the action gave: extracted data, a screenshot's artifact id, where a navigation ended; null for most. */
@@ -13,6 +17,16 @@ export interface ActionResult {
   readonly ending: ActionEnding | null
   /** The page's address afterwards; null without a page. */
   readonly url: string | null
+  /** What was touched, with several ways to find it again; null: no element. */
+  readonly element: ElementDescriptor | null
+  /** Dialogs that the page showed meanwhile. */
+  readonly dialogs: readonly PageDialog[]
+  /** How it came to be made again; null: it is the first attempt. */
+  readonly recoveryUsed: Recovery | null
+  /** Whether the attempt gets nowhere, see `StuckDetector`. */
+  readonly verdict: StuckVerdict
+  /** Whether it was only checked. */
+  readonly dryRun: boolean
   readonly durationMs: number
 }
 

@@ -1,7 +1,14 @@
 import type { Action, ActionOf, ActionType } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import { type Clock, sleep } from '../runtime/index.js'
-import type { BrowserHandle, PageDriver, PageInteraction, PageOperationOptions, WaitCondition } from '../sessions/ports.js'
+import type {
+  BrowserHandle,
+  ElementDescriptor,
+  PageDriver,
+  PageInteraction,
+  PageOperationOptions,
+  WaitCondition,
+} from '../sessions/ports.js'
 import { absoluteUrl } from './absolute-url.js'
 import type { ActionContext } from './action-context.js'
 import type { ActionEnding } from './action-result.js'
@@ -20,13 +27,14 @@ export interface PerformParams<T extends ActionType> {
 export interface Performed {
   readonly value?: Json
   readonly ending?: ActionEnding
+  /** What was touched. */
+  readonly element?: ElementDescriptor | null
 }
 
 type Performer<T extends ActionType> = (params: PerformParams<T>) => Promise<Performed>
 
 const interact = async ({ action, page, options }: Omit<PerformParams<ActionType>, 'action'> & { readonly action: PageInteraction }) => {
-  await page.perform(action, options)
-  return {}
+  return { element: (await page.perform(action, options)).element }
 }
 
 /** The types that need no page. */
@@ -43,17 +51,19 @@ const performers: { readonly [T in PageType]: Performer<T> } = {
   uncheck: interact,
   press_key: interact,
   upload_file: async ({ action, page, options, context }) => {
-    await page.perform({ ...action, file: await context.files.dataAddress(action.file) }, options)
-    return {}
+    const { element } = await page.perform({ ...action, file: await context.files.dataAddress(action.file) }, options)
+    return { element }
   },
   drag_and_drop: interact,
   scroll: interact,
-  goto_url: async ({ action, page, options }) => ({ value: { ...(await page.navigate(absoluteUrl(action.url), options)) } }),
+  goto_url: async ({ action, page, options, context }) => ({
+    value: { ...(await page.navigate(absoluteUrl(action.url, context.scope), options)) },
+  }),
   go_back: async ({ page, options }) => ({ value: { ...(await page.goBack(options)) } }),
   reload: async ({ page, options }) => ({ value: { ...(await page.reload(options)) } }),
-  new_tab: async ({ action, browser, options }) => {
+  new_tab: async ({ action, browser, options, context }) => {
     const page = await browser.newPage(options)
-    return action.url === undefined ? {} : { value: { ...(await page.navigate(absoluteUrl(action.url), options)) } }
+    return action.url === undefined ? {} : { value: { ...(await page.navigate(absoluteUrl(action.url, context.scope), options)) } }
   },
   switch_tab: async ({ action, browser, options }) => {
     await (await findTab(browser, action, options)).bringToFront(options)
@@ -104,6 +114,13 @@ export function isPageless(action: Action): action is ActionOf<PagelessType> {
   return action.type === 'wait' || action.type === 'complete' || action.type === 'terminate'
 }
 
+/** What an action would touch, found but not touched; one without a target needs a page only. */
+export async function locateForDryRun(action: ActionOf<PageType>, page: PageDriver, options: PageOperationOptions): Promise<Performed> {
+  const target = 'target' in action ? action.target : undefined
+  const isAwaited = action.type === 'wait_for' || action.type === 'assert' // may be about something that is not there
+  return target === undefined || isAwaited ? {} : { element: await page.locate(target, options) }
+}
+
 /** The types after which the page may be another one: the router settles and looks again. */
 export const NAVIGATING_ACTIONS: ReadonlySet<ActionType> = new Set([
   'click',
@@ -112,10 +129,15 @@ export const NAVIGATING_ACTIONS: ReadonlySet<ActionType> = new Set([
   'check',
   'uncheck',
   'drag_and_drop',
+  'goto_url',
+  'go_back',
+  'reload',
+  'new_tab',
+  'upload_file',
 ])
 
 /** The types after which another tab is the active one. */
-export const TAB_ACTIONS: ReadonlySet<ActionType> = new Set(['new_tab', 'switch_tab', 'close_tab'])
+export const TAB_ACTIONS: ReadonlySet<ActionType> = new Set(['switch_tab', 'close_tab'])
 
 function waitCondition(action: ActionOf<'wait_for'>): WaitCondition {
   if (action.target !== undefined) return { target: action.target, state: action.state ?? 'visible' }

@@ -25,7 +25,7 @@ export class SequenceExecutor {
   async execute(steps: readonly Action[], context: ActionContext, firstIndex = 0): Promise<SequenceResult> {
     const results: ActionResult[] = []
     for (const [index, step] of steps.entries()) {
-      const result = await this.#router.execute(step, context, firstIndex + index)
+      const result = await this.#router.execute(step, context, { stepIndex: firstIndex + index })
       results.push(result)
       if (result.ending !== null) return { results, failure: null, ending: result.ending }
       const goesOn = result.error === null || (step.onFailure === 'continue' && result.status === 'failed')

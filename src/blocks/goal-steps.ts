@@ -9,7 +9,7 @@ import { type BlockResult, completed, failed, terminated } from './block-result.
 export function performGoal(block: GoalConfig, context: BlockContext): Promise<SequenceResult> {
   const open: Action[] =
     block.url === undefined ? [] : [actionSchema.parse({ type: 'goto_url', url: block.url, intention: 'open the page' })]
-  return context.performAll([...open, ...(block.steps ?? [])])
+  return context.performAll([...open, ...((block.steps ?? []) as Action[])])
 }
 
 /** The result of a goal block, from what became of its steps. */

@@ -9,6 +9,12 @@ export const WAIT_STATES = ['visible', 'hidden', 'attached', 'detached'] as cons
 /** States of an element that `assert` tests. */
 export const ASSERT_STATES = [...WAIT_STATES, 'enabled', 'disabled', 'checked', 'unchecked'] as const
 
+/** What can follow when a step fails. */
+export const STEP_FAILURE_MODES = ['abort', 'continue', 'retry', 'agent'] as const
+
+/** What follows when a step fails. */
+export type StepFailureMode = (typeof STEP_FAILURE_MODES)[number]
+
 /** Points of a page's loading that `wait_for` waits for. */
 export const LOAD_STATES = ['domcontentloaded', 'load', 'networkidle'] as const
 
@@ -22,10 +28,22 @@ const common = {
   intention: text.optional(),
   /** Deadline of the step in milliseconds, 1 to 3,600,000. Without it, the engine's `actionTimeoutMs` or `navigationTimeoutMs` holds. */
   timeoutMs: z.int().min(1).max(3_600_000).optional(),
-  /** Whether the steps after a failed one are still performed. `abort` ends the list, and the block fails. @default 'abort' */
-  onFailure: z.enum(['abort', 'continue']).default('abort'),
-  /** Whether the step may be performed again when it is unknown if it took effect. @default true */
-  idempotent: z.boolean().default(true),
+  /**
+   * What follows when the step fails: its list ends and the block fails (`abort`), the list goes on (`continue`), the step is made again
+   * (`retry`), or again and then handed to the agent (`agent`). @default 'abort'
+   */
+  onFailure: z.enum(STEP_FAILURE_MODES).default('abort'),
+  /** Whether the step may be performed again when it is unknown if it took effect. Without it, by its type: see `isIdempotent`. */
+  idempotent: z.boolean().optional(),
+}
+
+/** For the actions that may make a page ask something. */
+const dialog = {
+  /**
+   * How a dialog that the action sets off (alert, confirm, prompt) is answered: accepted, with `text` for a prompt, or dismissed. Without
+   * it, dismissed.
+   */
+  dialog: z.strictObject({ accept: z.boolean().default(true), text: z.string().optional() }).optional(),
 }
 
 const action = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
@@ -39,6 +57,7 @@ export const actionSchemas = {
     button: z.enum(['left', 'right', 'middle']).default('left'),
     /** 2 is a double click. @default 1 */
     clickCount: z.int().min(1).max(3).default(1),
+    ...dialog,
   }),
   hover: action('hover', { target }),
   input_text: action('input_text', {
@@ -47,6 +66,7 @@ export const actionSchemas = {
     value: z.string(),
     /** Whether what the field holds is removed first. @default true */
     clear: z.boolean().default(true),
+    ...dialog,
   }),
   select_option: requireKeys(
     action('select_option', {
@@ -55,24 +75,27 @@ export const actionSchemas = {
       value: z.string().optional(),
       /** Values or labels, for a list with several choices. */
       values: z.array(z.string()).optional(),
+      ...dialog,
     }),
     'exactly one',
     ['value', 'values'],
   ),
-  check: action('check', { target }),
-  uncheck: action('uncheck', { target }),
+  check: action('check', { target, ...dialog }),
+  uncheck: action('uncheck', { target, ...dialog }),
   press_key: action('press_key', {
     /** Key or chord as Playwright spells it: `Enter`, `Control+A`. */
     key: text,
     /** The element that gets the key; without it, the one with the focus. */
     target: target.optional(),
+    ...dialog,
   }),
   upload_file: action('upload_file', {
     target,
     /** Artifact id or data address. */
     file: text,
+    ...dialog,
   }),
-  drag_and_drop: action('drag_and_drop', { target, /** Where the element is dropped. */ destination: target }),
+  drag_and_drop: action('drag_and_drop', { target, /** Where the element is dropped. */ destination: target, ...dialog }),
   scroll: action('scroll', {
     /** Scrolled into view, when there is no `direction`; else the element that is scrolled. Without it, the page. */
     target: target.optional(),
@@ -81,7 +104,7 @@ export const actionSchemas = {
     /** How far, in CSS pixels. Without it, one screen. */
     amountPx: z.int().min(1).max(1_000_000).optional(),
   }),
-  goto_url: action('goto_url', { /** A missing scheme becomes https. */ url: text }),
+  goto_url: action('goto_url', { /** A missing scheme becomes https. */ url: text, ...dialog }),
   go_back: action('go_back', {}),
   reload: action('reload', {}),
   new_tab: action('new_tab', { /** Opened in the new tab; without it, an empty page. */ url: text.optional() }),
@@ -175,10 +198,25 @@ export type ActionType = keyof typeof actionSchemas
 /** Every action type's name. */
 export const ACTION_TYPES = Object.keys(actionSchemas) as ActionType[]
 
+/** The types that come to the same when they are performed twice; the others may act twice. */
+const REPEATABLE: ReadonlySet<ActionType> = new Set([
+  ...(['hover', 'input_text', 'select_option', 'check', 'uncheck', 'scroll', 'goto_url', 'reload', 'switch_tab'] as const),
+  ...(['wait', 'wait_for', 'screenshot', 'extract', 'assert', 'complete', 'terminate'] as const),
+])
+
+/**
+ * Whether an action may be performed again when it is unknown if it took effect: as its author says, else by its type. A click, a key,
+ * an upload, a drop, text added to a field, a tab opened or closed and going back count as acting twice. Pure.
+ */
+export function isIdempotent(action: Action): boolean {
+  if (action.idempotent !== undefined) return action.idempotent
+  return REPEATABLE.has(action.type) && !(action.type === 'input_text' && !action.clear)
+}
+
 const all = actionSchemas
 
-/** One deterministic step, told apart by `type`. */
-export const actionSchema = z.discriminatedUnion('type', [
+/** Every action's schema, in the form that unions take. */
+export const actionOptions = [
   all.click,
   all.hover,
   all.input_text,
@@ -202,7 +240,10 @@ export const actionSchema = z.discriminatedUnion('type', [
   all.assert,
   all.complete,
   all.terminate,
-])
+] as const
+
+/** One deterministic step, told apart by `type`. */
+export const actionSchema = z.discriminatedUnion('type', actionOptions)
 
 /** A parsed action, defaults filled in. */
 export type Action = z.infer<typeof actionSchema>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { actionSchema } from './actions.js'
 import type { BlockCommonInput, BlockDefinition, BlockSchema } from './block-common.js'
 import { criteriaSchema } from './criteria.js'
+import { stepSchema } from './playbook.js'
 import { requireKeys } from './require-keys.js'
 import { selectorsSchema } from './selectors.js'
 
@@ -20,8 +20,12 @@ export const goalConfigSchema = z.strictObject({
   navigationGoal: text.optional(),
   /** Facts that the agent needs. */
   navigationPayload: z.json().optional(),
-  /** Deterministic steps, performed in order without a model. */
-  steps: z.array(actionSchema).min(1).optional(),
+  /** Deterministic steps, performed in order without a model: actions, or steps of a playbook around them. */
+  steps: z.array(stepSchema).min(1).optional(),
+  /** Name of a playbook that is stored with the workflow: its steps are performed, after those of `steps`. */
+  playbook: text.optional(),
+  /** Values of the playbook's parameters; texts are templates. */
+  playbookParameters: z.record(z.string(), z.json()).optional(),
   /** For the agent: when the goal is reached. */
   completeCriterion: text.optional(),
   /** For the agent: when the goal is out of reach. */

@@ -113,8 +113,8 @@ function checkAgent(block: RawBlock, context: ParseContext): void {
   const report = (path: readonly (string | number)[], message: string, expected: string) =>
     context.issues.push({ code: 'AGENT_REQUIRED', path: [...block.path, ...path], label: block.label, message, expected })
   const shape = block.type === undefined ? undefined : context.blockTypes.get(block.type)?.shape
-  if (shape !== undefined && Object.hasOwn(shape, 'steps') && Object.hasOwn(shape, 'navigationGoal') && block.raw.steps === undefined) {
-    report([], 'the block has no steps, and no agent is configured', 'steps, or an agent')
+  if (shape !== undefined && Object.hasOwn(shape, 'steps') && Object.hasOwn(shape, 'navigationGoal') && !hasSteps(block)) {
+    report([], 'the block has no steps, and no agent is configured', 'steps, a playbook, or an agent')
   }
   if (block.type === 'extraction' && block.raw.selectors === undefined) {
     report([], 'the block has no selectors, and no agent is configured', 'selectors, or an agent')
@@ -125,6 +125,8 @@ function checkAgent(block: RawBlock, context: ParseContext): void {
     }
   }
 }
+
+const hasSteps = ({ raw }: RawBlock) => raw.steps !== undefined || raw.playbook !== undefined
 
 function criteriaOf(block: RawBlock): readonly (readonly [readonly (string | number)[], unknown])[] {
   const { raw } = block

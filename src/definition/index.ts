@@ -7,7 +7,10 @@ export {
   ASSERT_STATES,
   actionSchema,
   actionSchemas,
+  isIdempotent,
   LOAD_STATES,
+  STEP_FAILURE_MODES,
+  type StepFailureMode,
   WAIT_STATES,
 } from './actions.js'
 export { BLOCK_COMMON_KEYS, type BlockCommonInput, type BlockDefinition, type BlockSchema, blockCommonSchema } from './block-common.js'
@@ -78,7 +81,21 @@ export {
 } from './parameters-schema.js'
 export { type ParseDefinitionOptions, parseWorkflowDefinition } from './parse.js'
 export { parsePath, readPath } from './paths.js'
+export {
+  MAX_PLAYBOOK_DEPTH,
+  type Playbook,
+  type PlaybookInput,
+  type PlaybookStep,
+  playbookSchema,
+  playbookStepSchema,
+  type Step,
+  type StepEntry,
+  type StepInput,
+  stepSchema,
+  toStep,
+} from './playbook.js'
 export { createRedactor, type Redactor, type SecretValue } from './redactor.js'
+export { type ScopePolicy, type ScopePolicyInput, scopePolicySchema } from './scope-policy.js'
 export { type CredentialValue, type SecretField, SecretReferences, type SecretReferencesOptions } from './secrets.js'
 export { RULE_TYPES, type Rule, type RuleType, ruleSchema, type SelectorRule, type Selectors, selectorsSchema } from './selectors.js'
 export { nearestName } from './suggest.js'

@@ -98,7 +98,9 @@ function codeOf(issue: ZodIssue, inner: readonly (string | number)[], context: S
 
 const namesOf = (issue: ZodIssue): readonly string[] | undefined => {
   if (issue.code === 'invalid_value') return issue.values.map(String)
-  return issue.code === 'invalid_union' ? (issue as { options?: readonly unknown[] }).options?.map(String) : undefined
+  if (issue.code !== 'invalid_union') return undefined
+  // an entry of a list of steps may have no type at all
+  return (issue as { options?: readonly unknown[] }).options?.filter((name) => name !== undefined).map(String)
 }
 
 function expectationOf(issue: ZodIssue): string {

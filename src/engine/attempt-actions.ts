@@ -1,4 +1,4 @@
-import type { ActionContext, ActionRecord } from '../actions/index.js'
+import { type ActionContext, type ActionRecord, StuckDetector } from '../actions/index.js'
 import { type BlockDefinition, describeTarget, type Target } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import type { BlockEntry } from './block-journal.js'
@@ -18,7 +18,9 @@ export interface AttemptActionsParams {
 export function attemptActions({ state, block, entry, signal, onRecord }: AttemptActionsParams): ActionContext {
   const { environment, secrets, scope, journal } = state
   return {
+    organizationId: entry.organizationId,
     workflowRunId: entry.workflowRunId,
+    workflowPermanentId: state.run.workflowPermanentId,
     runBlockId: entry.runBlockId,
     blockLabel: block.label,
     signal,
@@ -26,7 +28,12 @@ export function attemptActions({ state, block, entry, signal, onRecord }: Attemp
       render: (template) => environment.templates.render(template, scope.lookUp),
       reveal: async <T>(value: T) => (await secrets.resolveDeep(value as Json)) as T,
       redact: <T extends Json>(value: T) => secrets.redact(value) as T,
+      sourceOf: (template) => sourceOf(template, (key) => Object.hasOwn(state.run.parameters, key)),
     },
+    elements: { recall: async () => null },
+    scope: null,
+    stuck: new StuckDetector(),
+    dryRun: false,
     files: {
       saveScreenshot: async (picture, format) => {
         const filename = `${block.label}-${entry.attempt}.${format === 'jpeg' ? 'jpg' : 'png'}`
@@ -49,12 +56,20 @@ export function attemptActions({ state, block, entry, signal, onRecord }: Attemp
   }
 }
 
+const SOLE_PARAMETER = /^\s*\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*$/
+
+/** The parameter that a template is, where it is exactly one. Pure. */
+function sourceOf(template: string, isParameter: (key: string) => boolean): string | null {
+  const key = SOLE_PARAMETER.exec(template)?.[1]
+  return key !== undefined && isParameter(key) ? key : null
+}
+
 /**
  * The same for actions whose texts are values, no templates: a handler's come from pages, too, and a page must not be able to name a
  * secret.
  */
 export function literalActions(context: ActionContext): ActionContext {
-  return { ...context, texts: { ...context.texts, render: (text) => text, reveal: async (value) => value } }
+  return { ...context, texts: { ...context.texts, render: (text) => text, reveal: async (value) => value, sourceOf: () => null } }
 }
 
 function stageActionEvent({ journal }: RunState, record: ActionRecord): void {

@@ -82,7 +82,7 @@ export class AttemptContext implements BlockContext {
   }
 
   perform(action: Action): Promise<ActionResult> {
-    return this.#options.state.environment.router.execute(action, this.#actions, this.#actionCount)
+    return this.#options.state.environment.router.execute(action, this.#actions, { stepIndex: this.#actionCount })
   }
 
   performAll(actions: readonly Action[]): Promise<SequenceResult> {
@@ -149,7 +149,7 @@ export class AttemptContext implements BlockContext {
   #createPage(): PageFacade {
     const { router } = this.#options.state.environment
     const literal = literalActions(this.#actions)
-    return createPageFacade((action) => router.execute(action, literal, this.#actionCount))
+    return createPageFacade((action) => router.execute(action, literal, { stepIndex: this.#actionCount }))
   }
 
   get #scope() {

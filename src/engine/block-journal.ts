@@ -55,6 +55,7 @@ export class BlockJournal {
       failureReason: null,
       errorCode: null,
       branch: null,
+      taskId: null,
       startedAt: this.#time.now(),
       finishedAt: null,
       durationMs: null,

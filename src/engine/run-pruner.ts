@@ -89,9 +89,10 @@ export class RunPruner {
       if (!kept.has(workflowRunId) && !(await this.#removeArtifacts({ workflowRunId }, request, counts))) kept.add(workflowRunId)
     }
     const gone = { in: runs.map((run) => run.workflowRunId).filter((id) => !kept.has(id)) }
-    const [blocks, actions] = RUN_PARTS
+    const [blocks, actions, ...others] = RUN_PARTS
     counts.runBlocks += await deleteRows({ storage, table: blocks, where: { workflowRunId: gone }, signal })
     counts.actions += await deleteRows({ storage, table: actions, where: { workflowRunId: gone }, signal })
+    for (const table of others) await deleteRows({ storage, table, where: { workflowRunId: gone }, signal })
     counts.runs += await deleteRows({
       storage,
       table: 'runs',

@@ -16,7 +16,13 @@ export type ActionErrorCode =
   | 'PAGE_CLOSED'
   | 'NO_PAGE'
   | 'DOWNLOAD_FAILED'
-  | 'UNKNOWN_SECRET'
+  | 'TEMPLATE_ERROR'
+  | 'TEMPLATE_TOO_COMPLEX'
+  | 'CREDENTIAL_NOT_FOUND'
+  | 'CREDENTIAL_PROVIDER_FAILED'
+  | 'STUCK'
+  | 'MAX_STEPS'
+  | 'AGENT_FAILED'
 
 /** An action on a page failed; the code says how, `details` names target and page. */
 export class ActionError extends RunwrightError {

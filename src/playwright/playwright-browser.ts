@@ -88,6 +88,8 @@ export class PlaywrightBrowser implements BrowserHandle {
     return () => this.#downloadListeners.delete(listener)
   }
 
+  async setBlinders(_selectors: readonly string[], _options: PageOperationOptions): Promise<void> {}
+
   /** At the deadline, and on an abort, it is killed instead. */
   close(options: PageOperationOptions): Promise<void> {
     this.#isEnding = true

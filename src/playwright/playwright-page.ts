@@ -3,10 +3,13 @@ import type { Selectors, Target } from '../definition/index.js'
 import { ActionError, type Json } from '../errors/index.js'
 import { type Clock, withDeadline } from '../runtime/index.js'
 import type {
+  DialogAnswer,
   ElementDescriptor,
   NavigationResult,
+  PageDialog,
   PageDriver,
   PageInteraction,
+  PageObservation,
   PageOperationOptions,
   ScreenshotParams,
   TargetState,
@@ -99,6 +102,28 @@ export class PlaywrightPage implements PageDriver {
   settle(options: PageOperationOptions): Promise<void> {
     const { isOpeningTab } = this.#params
     return settle({ page: this.#page, activity: this.#activity, isOpeningTab, options, clock: this.#clock })
+  }
+
+  locate(_target: Target, _options: PageOperationOptions): Promise<ElementDescriptor> {
+    throw new Error('to be written')
+  }
+
+  observe(_params: { readonly maxChars: number }, _options: PageOperationOptions): Promise<PageObservation> {
+    throw new Error('to be written')
+  }
+
+  async fingerprint(_options: PageOperationOptions): Promise<string> {
+    throw new Error('to be written')
+  }
+
+  answerDialogs(_answer: DialogAnswer | null): void {}
+
+  takeDialogs(): readonly PageDialog[] {
+    return []
+  }
+
+  frameUrls(): readonly string[] {
+    return this.#page.frames().map((frame) => frame.url())
   }
 
   inspect(target: Target, options: PageOperationOptions): Promise<TargetState> {

@@ -15,18 +15,28 @@ export type {
 export type { OrganizationSessions } from './organization-sessions.js'
 export type { PoolHealth, PoolStats } from './pool-stats.js'
 export type {
+  BlockedRequest,
   BrowserDriver,
   BrowserHandle,
+  ConnectSpec,
+  DialogAnswer,
   ElementDescriptor,
+  GuardedNetwork,
   LaunchSpec,
   NavigationResult,
+  NetworkGuard,
+  NetworkPolicy,
+  NetworkRefusal,
+  PageDialog,
   PageDownload,
   PageDriver,
   PageInteraction,
+  PageObservation,
   PageOperationOptions,
   ProcessIdentity,
   ScreenshotParams as PageScreenshotParams,
   TargetState,
+  UpstreamProxy,
   WaitCondition,
 } from './ports.js'
 export type { PoolEventType } from './session-journal.js'

@@ -32,6 +32,32 @@ export interface NavigationResult {
   readonly title: string
   /** Status of the main document; null where there was no response (about:, data:, same document). */
   readonly httpStatus: number | null
+  /** Name of the file when the address was a download: the page is where it was. Left out where it was none. */
+  readonly download?: string
+}
+
+/** A dialog that a page showed, and how it was answered. */
+export interface PageDialog {
+  readonly type: 'alert' | 'confirm' | 'prompt' | 'beforeunload'
+  /** At most 1,000 characters of it. */
+  readonly message: string
+  readonly accepted: boolean
+}
+
+/** How a dialog is answered; `text` is for prompts. */
+export interface DialogAnswer {
+  readonly accept: boolean
+  readonly text?: string | undefined
+}
+
+/** A page as somebody who cannot see it is told of it. */
+export interface PageObservation {
+  readonly url: string
+  readonly title: string
+  /** Accessibility tree as text: roles, names, states, values (of password fields never), with a `[ref=…]` at each element. */
+  readonly snapshot: string
+  /** Whether the tree was longer than the limit. */
+  readonly truncated: boolean
 }
 
 /** What can be waited for. */
@@ -101,6 +127,21 @@ export interface PageDriver {
   waitFor(condition: WaitCondition, options: PageOperationOptions): Promise<void>
   /** Waits until what the last action set off has come to rest, at most about a second; never rejects but for an abort. */
   settle(options: PageOperationOptions): Promise<void>
+  /**
+   * Finds the element of a target without acting on it, and notes what it is. Rejects like `perform`: `TARGET_NOT_FOUND` when nothing
+   * has matched by the deadline, `TARGET_AMBIGUOUS` for several, `ACTION_BLOCKED` for one behind a blinder.
+   */
+  locate(target: Target, options: PageOperationOptions): Promise<ElementDescriptor>
+  /** The page as text, of at most so many characters; what blinders hide is left out. */
+  observe(params: { readonly maxChars: number }, options: PageOperationOptions): Promise<PageObservation>
+  /** A short text that differs when the page looks different: address, what it shows, what its fields hold. */
+  fingerprint(options: PageOperationOptions): Promise<string>
+  /** How the dialogs that come from here on are answered; null: they are dismissed, as at first. */
+  answerDialogs(answer: DialogAnswer | null): void
+  /** The dialogs since the last call, oldest first, at most 20. */
+  takeDialogs(): readonly PageDialog[]
+  /** Addresses of its frames, the main one first. */
+  frameUrls(): readonly string[]
   /** What the target is like now, without waiting; `count` 0 when nothing matches. */
   inspect(target: Target, options: PageOperationOptions): Promise<TargetState>
   /** Whether an element that meets the target is visible now. */
@@ -135,6 +176,70 @@ export interface LaunchSpec {
   readonly downloadsDirectory: string
 }
 
+/** A browser that somebody else has started. */
+export interface ConnectSpec {
+  readonly browserSessionId: string
+  /** DevTools address: `http://127.0.0.1:9222`, or `ws://…`. */
+  readonly browserAddress: string
+  readonly downloadsDirectory: string
+}
+
+/** Something that a browser asked the network for and did not get. */
+export interface BlockedRequest {
+  readonly host: string
+  readonly port: number
+  /** Which rule refused it. */
+  readonly rule: string
+  readonly reason: string
+  /** The whole address, where it is known: the proxy sees host and port only. */
+  readonly url?: string
+}
+
+/** Why something may not be reached. */
+export interface NetworkRefusal {
+  readonly rule: string
+  readonly reason: string
+}
+
+/** Decides what a browser may reach; made by `actions/`, and opaque to the pool. */
+export interface NetworkPolicy {
+  /** Asked with the name before it is resolved, then again with each address that it came to. Null: it may. */
+  check(target: { readonly host: string; readonly port: number; readonly address?: string }): NetworkRefusal | null
+  /** Told of everything that was refused. It must not throw. */
+  onBlocked(request: BlockedRequest): void
+}
+
+/** Where a browser's traffic goes on to. */
+export interface UpstreamProxy {
+  /** `http://host:port` or `socks5://host:port`. */
+  readonly server: string
+  readonly username?: string
+  readonly password?: string
+}
+
+/** The guarded way of one browser to the network. */
+export interface GuardedNetwork {
+  /** Of its listener on loopback. */
+  readonly port: number
+  /** Arguments that make a browser use it for everything that it sends. */
+  readonly launchArgs: readonly string[]
+  /** Whose connections are accepted: those of this process and its descendants. None before that. */
+  admit(process: ProcessIdentity): void
+  /** The policy from here on; null: everything may be reached. Connections that a new policy refuses are cut. */
+  apply(policy: NetworkPolicy | null): void
+  close(): Promise<void>
+}
+
+/** Port to what stands between browsers and the network. */
+export interface NetworkGuard {
+  /** @param params.port - the same as before, for a browser that is adopted; any free one by default */
+  open(params: {
+    readonly browserSessionId: string
+    readonly port?: number
+    readonly upstream?: UpstreamProxy | null
+  }): Promise<GuardedNetwork>
+}
+
 /** What tells a process from every other one of its machine, past and future. */
 export interface ProcessIdentity {
   readonly pid: number
@@ -157,6 +262,16 @@ export interface BrowserHandle {
   /** Called once, with the reason, when the browser is gone without `close` or `kill`. */
   onLost(listener: (reason: string) => void): () => void
   onDownload(listener: (download: PageDownload) => void): () => void
+  /**
+   * CSS selectors whose elements are hidden in every page and frame, present and future, and refused as targets. An empty list ends it.
+   * The same list again costs nothing.
+   */
+  setBlinders(selectors: readonly string[], options: PageOperationOptions): Promise<void>
+  /**
+   * Has the requests of pages judged by a policy, for a browser that does not go through a `NetworkGuard`; null ends it. Left out by
+   * browsers that cannot: WebSockets, WebRTC and the traffic of other clients are never covered.
+   */
+  guardRequests?(policy: NetworkPolicy | null, options: PageOperationOptions): Promise<void>
   /** Ends it cleanly; resolves when its process is gone. */
   close(options: PageOperationOptions): Promise<void>
   /** Kills its whole process tree; resolves when it is gone. */
@@ -168,4 +283,6 @@ export interface BrowserDriver {
   readonly name: string
   /** Rejects with `BrowserLaunchError`; after a rejection no process of it is left. */
   launch(spec: LaunchSpec, options: PageOperationOptions): Promise<BrowserHandle>
+  /** Attaches to a browser that runs already; its `close` and `kill` only detach. Left out by drivers that cannot. */
+  connect?(spec: ConnectSpec, options: PageOperationOptions): Promise<BrowserHandle>
 }

@@ -1,15 +1,18 @@
 import type { RowOf, Table } from './columns.js'
 import { artifacts } from './tables/artifacts.js'
 import { browserSessions } from './tables/browser-sessions.js'
-import { actions, runBlocks, runs } from './tables/runs.js'
+import { actions, runBlocks, runs, steps, tasks } from './tables/runs.js'
 import { viewTokens } from './tables/view-tokens.js'
-import { workflows } from './tables/workflows.js'
+import { playbooks, workflows } from './tables/workflows.js'
 
 /** Every table, once: row types, adapters and database schemas are built from this. */
 export const tables = {
   workflows,
+  playbooks,
   runs,
   run_blocks: runBlocks,
+  tasks,
+  steps,
   actions,
   browser_sessions: browserSessions,
   view_tokens: viewTokens,
@@ -29,6 +32,12 @@ export type WorkflowRow = Row<'workflows'>
 export type RunRow = Row<'runs'>
 /** A row of `run_blocks`: one attempt at one block. */
 export type RunBlockRow = Row<'run_blocks'>
+/** A row of `playbooks`: one version. */
+export type PlaybookRow = Row<'playbooks'>
+/** A row of `tasks`. */
+export type TaskRow = Row<'tasks'>
+/** A row of `steps`: one attempt at one step. */
+export type StepRow = Row<'steps'>
 /** A row of `actions`. */
 export type ActionRow = Row<'actions'>
 /** A row of `browser_sessions`. */

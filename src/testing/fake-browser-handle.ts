@@ -27,6 +27,7 @@ export class FakeBrowserHandle implements BrowserHandle {
   readonly #hanging = new Set<FakeHang>()
   readonly #pages: FakePage[] = []
   #active: FakePage | undefined
+  #blinders: readonly string[] = []
   #isAlive = true
   #pageCount = 0
 
@@ -74,6 +75,7 @@ export class FakeBrowserHandle implements BrowserHandle {
         this.#pages.splice(this.#pages.indexOf(page), 1)
         if (this.#active === page) this.#active = this.#pages.at(-1)
       },
+      blinders: () => this.#blinders,
       openPopup: (popupUrl) => this.openPage(popupUrl),
       download: (download) => this.emitDownload(download),
     })
@@ -117,6 +119,10 @@ export class FakeBrowserHandle implements BrowserHandle {
   onDownload(listener: (download: PageDownload) => void): () => void {
     this.#downloadListeners.add(listener)
     return () => this.#downloadListeners.delete(listener)
+  }
+
+  async setBlinders(selectors: readonly string[]): Promise<void> {
+    this.#blinders = [...selectors]
   }
 
   async close(options: PageOperationOptions): Promise<void> {

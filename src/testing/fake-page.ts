@@ -2,18 +2,23 @@ import { matchesUrl, type Selectors, type Target } from '../definition/index.js'
 import { ActionError, type Json } from '../errors/index.js'
 import { type Clock, sleep, type Timer, withDeadline } from '../runtime/index.js'
 import type {
+  DialogAnswer,
   ElementDescriptor,
   NavigationResult,
+  PageDialog,
   PageDownload,
   PageDriver,
   PageInteraction,
+  PageObservation,
   PageOperationOptions,
   ScreenshotParams,
   TargetState,
   WaitCondition,
 } from '../sessions/ports.js'
+import { FakeDialogs } from './fake-dialogs.js'
 import { extractFromElements } from './fake-extraction.js'
 import {
+  describeElement,
   describeFakeTarget,
   type FakeElement,
   type FakePageControls,
@@ -31,6 +36,8 @@ export interface FakePageParams {
   readonly site?: FakeSite | undefined
   readonly onFront?: () => void
   readonly onClose?: () => void
+  /** Selectors whose elements are hidden and refused. */
+  readonly blinders?: () => readonly string[]
   readonly openPopup?: (url: string) => FakePage
   readonly download?: (download: { suggestedFilename: string; url: string; path: string } | PageDownload) => void
 }
@@ -52,6 +59,7 @@ export class FakePage implements PageDriver, FakePageControls {
   readonly #params: FakePageParams
   readonly #waiting = new Set<() => void>()
   readonly #history: string[] = []
+  readonly #dialogs = new FakeDialogs()
   #timers: Timer[] = []
   #url = 'about:blank'
   #script: FakePageScript = {}
@@ -68,7 +76,18 @@ export class FakePage implements PageDriver, FakePageControls {
   /** What is on the page now, with the values that it holds. */
   elements(): readonly FakeElementState[] {
     const shownForMs = this.#params.clock.monotonicMs() - this.#shownAtMs
-    return this.#all.filter((element) => (element.appearsAfterMs ?? 0) <= shownForMs)
+    return this.#all.filter((element) => (element.appearsAfterMs ?? 0) <= shownForMs && !this.#isBlinded(element))
+  }
+
+  /** Puts other elements onto the page, as a script of it would. */
+  show(elements: readonly FakeElement[]): void {
+    this.#all = elements.map((element) => ({ ...element, value: element.value ?? '', checked: element.checked ?? false }))
+    this.#notify()
+  }
+
+  /** Shows a dialog as the page's script would. */
+  dialog(type: PageDialog['type'], message: string): string | boolean | null {
+    return this.#dialogs.show(type, message)
   }
 
   /** The page goes elsewhere by itself, at once. */
@@ -83,7 +102,7 @@ export class FakePage implements PageDriver, FakePageControls {
     this.#script = script
     this.#history.push(url)
     this.#shownAtMs = this.#params.clock.monotonicMs()
-    this.#all = (script.elements ?? []).map((element) => ({ ...element, value: element.value ?? '', checked: element.checked ?? false }))
+    this.show(script.elements ?? [])
     const delays = this.#all.map((element) => element.appearsAfterMs ?? 0).filter((delayMs) => delayMs > 0)
     this.#timers = delays.map((delayMs) => this.#params.clock.setTimer(() => this.#notify(), delayMs))
     this.#notify()
@@ -130,6 +149,10 @@ export class FakePage implements PageDriver, FakePageControls {
     const run = (signal: AbortSignal) => (script.hangs === true ? new Promise<void>(() => {}) : sleep(this.#params.clock, delayMs, signal))
     if (delayMs > 0 || script.hangs === true) await withDeadline({ ...options, run, onTimeout, clock: this.#params.clock })
     this.#check(options)
+    if (script.download !== undefined) {
+      this.log.push({ type: 'navigate', url })
+      return { url: this.#url, title: this.#script.title ?? '', httpStatus: null, download: script.download }
+    }
     this.goTo(url)
     this.log.push({ type: 'navigate', url: this.#url })
     return {
@@ -158,18 +181,49 @@ export class FakePage implements PageDriver, FakePageControls {
       return { element: null }
     }
     const { target } = interaction
-    const element = await this.#until(
-      () => {
-        const found = this.#one(target)
-        return found !== undefined && found.disabled !== true && found.hidden !== true ? found : undefined
-      },
-      options,
-      () => this.#missing(target),
-    )
+    const isReady = (element: FakeElementState) => element.disabled !== true && element.hidden !== true
+    const element = await this.#find(target, isReady, options)
     if (element.fails !== undefined) throw element.fails
     this.log.push(interaction)
     this.#apply(interaction, element)
-    return { element: { tag: 'fake', role: element.role ?? null, name: element.name ?? null, targets: [target] } }
+    return { element: describeElement(element, target) }
+  }
+
+  async locate(target: Target, options: PageOperationOptions): Promise<ElementDescriptor> {
+    return describeElement(await this.#find(target, () => true, options), target)
+  }
+
+  async observe({ maxChars }: { readonly maxChars: number }, options: PageOperationOptions): Promise<PageObservation> {
+    this.#check(options)
+    const visible = this.elements().filter((element) => element.hidden !== true)
+    const lines = visible.map(({ role, name, text, label, value }, index) =>
+      [`- ${role ?? 'generic'}`, JSON.stringify(name ?? label ?? text ?? ''), value === '' ? '' : `= ${value}`, `[ref=e${index + 1}]`]
+        .filter((part) => part !== '')
+        .join(' '),
+    )
+    const snapshot = lines.join('\n')
+    const title = this.#script.title ?? ''
+    return { url: this.#url, title, snapshot: snapshot.slice(0, maxChars), truncated: snapshot.length > maxChars }
+  }
+
+  async fingerprint(options: PageOperationOptions): Promise<string> {
+    this.#check(options)
+    return JSON.stringify([
+      this.#url,
+      this.elements().map(({ css, name, text, value, checked, hidden }) => [css, name, text, value, checked, hidden]),
+    ])
+  }
+
+  answerDialogs(answer: DialogAnswer | null): void {
+    this.#dialogs.answerWith(answer)
+  }
+
+  takeDialogs(): readonly PageDialog[] {
+    return this.#dialogs.take()
+  }
+
+  frameUrls(): readonly string[] {
+    return [this.#url, ...(this.#script.frames ?? [])]
   }
 
   async waitFor(condition: WaitCondition, options: PageOperationOptions): Promise<void> {
@@ -262,6 +316,21 @@ export class FakePage implements PageDriver, FakePageControls {
       else element.onClick?.(this)
     }
     this.#notify()
+  }
+
+  #find(target: Target, isReady: (element: FakeElementState) => boolean, options: PageOperationOptions): Promise<FakeElementState> {
+    const look = () => {
+      const blinded = matchElements(this.#all, target).some((element) => this.#isBlinded(element))
+      if (blinded)
+        throw new ActionError(`${describeFakeTarget(target)} is behind a blinder`, { code: 'ACTION_BLOCKED', details: { rule: 'blinder' } })
+      const found = this.#one(target)
+      return found !== undefined && isReady(found) ? found : undefined
+    }
+    return this.#until(look, options, () => this.#missing(target))
+  }
+
+  #isBlinded({ css }: FakeElement): boolean {
+    return css !== undefined && (this.#params.blinders?.() ?? []).includes(css)
   }
 
   #one(target: Target): FakeElementState | undefined {

@@ -1,5 +1,6 @@
 import type { Selectors, Target } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
+import type { ElementDescriptor, PageDialog } from '../sessions/ports.js'
 
 /** What an element may do to its page when it is clicked. */
 export interface FakePageControls {
@@ -9,10 +10,16 @@ export interface FakePageControls {
   openPopup(url: string): unknown
   /** Begins a download; `path` is the file that it ends as. */
   download(download: { suggestedFilename: string; url: string; path: string }): void
+  /** Shows a dialog; gives the text of a prompt, or whether it was accepted. */
+  dialog(type: PageDialog['type'], message: string): string | boolean | null
+  /** Puts other elements onto the page, as a script of it would. */
+  show(elements: readonly FakeElement[]): void
 }
 
 /** An element of a scripted page: the ways to find it, and what it does. */
 export interface FakeElement {
+  /** @default 'fake' */
+  readonly tag?: string
   readonly css?: string
   readonly xpath?: string
   readonly role?: string
@@ -54,6 +61,10 @@ export interface FakePageScript {
   /** What `evaluate` gives. @default null */
   readonly evaluate?: Json | ((source: string, argument: Json | undefined) => Json)
   readonly content?: string
+  /** Addresses of its frames beside the main one. */
+  readonly frames?: readonly string[]
+  /** Name of the file when the address is a download: the page stays where it is. */
+  readonly download?: string
 }
 
 /** Pages by address; an address without its query and fragment finds them too. */
@@ -85,6 +96,25 @@ function isMatch(element: FakeElement, target: Target): boolean {
 }
 
 const has = (text: string | undefined, part: string) => text?.toLowerCase().includes(part.toLowerCase()) ?? false
+
+/** What a driver notes of an element that it touched: every way to find it, most stable first. */
+export function describeElement(element: FakeElement, target?: Target): ElementDescriptor {
+  const { testId, role, name, label, placeholder, css, text, xpath } = element
+  const targets: Target[] = []
+  if (testId !== undefined) targets.push({ testId })
+  if (role !== undefined && name !== undefined) targets.push({ role, name })
+  if (label !== undefined) targets.push({ label })
+  if (placeholder !== undefined) targets.push({ placeholder })
+  if (css !== undefined) targets.push({ css })
+  if (text !== undefined) targets.push({ text })
+  if (xpath !== undefined) targets.push({ xpath })
+  return {
+    tag: element.tag ?? 'fake',
+    role: role ?? null,
+    name: name ?? null,
+    targets: targets.length === 0 && target ? [target] : targets,
+  }
+}
 
 /** Names a target for a message: `css "#go"`, `role button "Save"`. */
 export function describeFakeTarget(target: Target): string {

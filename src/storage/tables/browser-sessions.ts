@@ -75,8 +75,10 @@ export const browserSessions = table({
     displayUnavailableReason: textOrNull(),
     /** Port of an exposed display; null: none. Not written so far. */
     vncPort: intOrNull(),
-    /** Whether its traffic goes through the scope proxy; always false so far. */
+    /** Whether its traffic goes through the scope proxy; as `create` was given it. */
     guarded: bool(),
+    /** Port of that proxy on loopback, so that an adopting host opens the same; null: none. */
+    scopeProxyPort: intOrNull(),
     /** Who has mouse and keyboard. */
     interactor: text<'agent' | 'user'>(),
     /** How long it lives from its start unless renewed; as `create` was given it. */

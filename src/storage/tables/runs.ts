@@ -22,7 +22,7 @@ export const runs = table({
     workflowPermanentId: text(),
     /** Its title when the run was started. */
     workflowTitle: text(),
-    /** What is executed; always `workflow` so far. */
+    /** What is executed: a workflow, a task, or one action. */
     runType: text<RunType>(),
     /** Where the run is; written by compare-and-set along the transition table only. */
     status: text<RunStatus>(),
@@ -50,12 +50,14 @@ export const runs = table({
     ownsSession: bool(),
     /** The profile that its browser was asked to have; null: none. Not written so far. */
     browserProfileId: textOrNull(),
-    /** The browser that it was asked to attach to; null: none. Not written so far. */
+    /** The browser that it was asked to attach to; null: none. */
     browserAddress: textOrNull(),
     /** Name of its proxy; null: none. Not written so far. */
     proxyLocation: textOrNull(),
     /** Headers of every request of its browser; null: none. Not written so far. */
     extraHttpHeaders: jsonOrNull<Record<string, string>>(),
+    /** What it may do and where, beside the policies of its workflow and its organisation; given at the start, null: nothing more. */
+    scopePolicy: jsonOrNull<Record<string, Json>>(),
     /** Where its result is to be delivered; null: nowhere. Not written so far. */
     webhookCallbackUrl: textOrNull(),
     /** Most steps of the agent; null: the default. Not written so far. */
@@ -142,6 +144,8 @@ export const runBlocks = table({
     errorCode: textOrNull(),
     /** A conditional's decision; null for other types. */
     branch: jsonOrNull<Record<string, Json>>(),
+    /** The task of a goal block, written when its steps begin; null for other types. */
+    taskId: textOrNull(),
     /** When the attempt began: the storage's time, reckoned by the host. */
     startedAt: instant(),
     /** Null while it runs. */
@@ -150,6 +154,75 @@ export const runBlocks = table({
     durationMs: floatOrNull(),
   },
   indexes: [['workflowRunId', 'sequence']],
+})
+
+/** Status of a task and of its steps. */
+export type TaskStatus = 'running' | 'completed' | 'failed' | 'terminated' | 'canceled' | 'timed_out'
+
+/** The work of one attempt at a goal block. Written by the execution that holds the run's lease, in batches. */
+export const tasks = table({
+  primaryKey: 'taskId',
+  columns: {
+    /** This task; made when the steps of the block begin. */
+    taskId: text(),
+    /** Whose it is; written with the row and never changed. Every read of a public method has it as a condition. */
+    organizationId: text(),
+    /** Its run. */
+    workflowRunId: text(),
+    /** Its block attempt. */
+    runBlockId: text(),
+    /** Its block's label. */
+    blockLabel: text(),
+    /** Address that it began at, templates rendered; null: the page as it was. */
+    url: textOrNull(),
+    /** What is to be reached, in the author's words; null: not said. */
+    goal: textOrNull(),
+    /** `running` until the block attempt has ended. */
+    status: text<TaskStatus>(),
+    /** Why it did not complete; null when it did, or still runs. */
+    errorCode: textOrNull(),
+    /** Attempts at the block before this one, from 0. */
+    retry: int(),
+    /** Order among the tasks of the run, from 0. */
+    order: int(),
+    /** When it began: the storage's time, reckoned by the host. */
+    createdAt: instant(),
+    /** When the row was last written, reckoned likewise. */
+    modifiedAt: instant(),
+  },
+  indexes: [['workflowRunId', 'order']],
+})
+
+/** One attempt at one step of a task. Written when it has ended; never changed afterwards. */
+export const steps = table({
+  primaryKey: 'stepId',
+  columns: {
+    /** This attempt at a step. */
+    stepId: text(),
+    /** Whose it is; written with the row and never changed. Every read of a public method has it as a condition. */
+    organizationId: text(),
+    /** Its run. */
+    workflowRunId: text(),
+    /** Its task. */
+    taskId: text(),
+    /** Place of the step in the list, from 0; steps of nested playbooks count on. */
+    order: int(),
+    /** Attempts at the step before this one, from 0. */
+    retryIndex: int(),
+    /** How it ended. */
+    status: text<TaskStatus>(),
+    /** Why this attempt was made: the step's first (null), or how it was recovered. */
+    recovery: textOrNull<'retry' | 'alternative_target' | 'agent'>(),
+    /** Name of the playbook that the step stands in; null: the block's own list. */
+    playbook: textOrNull(),
+    /** What it gave: an action's value, or an agent's summary, secrets as references; null: nothing. */
+    output: jsonOrNull(),
+    /** Tokens that a model used for it; null: no model. */
+    tokens: intOrNull(),
+    /** When it ended: the storage's time, reckoned by the host. */
+    createdAt: instant(),
+  },
+  indexes: [['workflowRunId', 'taskId', 'order']],
 })
 
 /** One action on a page. Written in batches by the recorder; never changed afterwards. */
@@ -164,16 +237,26 @@ export const actions = table({
     workflowRunId: text(),
     /** Its block's label. */
     blockLabel: text(),
+    /** Its run's workflow, through all versions; looked up when an element has to be found by other ways. */
+    workflowPermanentId: text(),
     /** Its block attempt. */
     runBlockId: text(),
+    /** The attempt at a step that it belongs to; null: none, as for actions of handlers. */
+    stepId: textOrNull(),
     /** Place of the action among those of its block attempt, from 0. */
     stepIndex: int(),
     /** The action type. */
     type: text(),
     /** The element it was aimed at, templates rendered, secrets as references; null where the type has none. */
     target: jsonOrNull(),
+    /** Stable text of that target, by which its element is remembered; null where the type has none. */
+    targetKey: textOrNull(),
+    /** What the element was, with several ways to find it again; null: none was touched. */
+    element: jsonOrNull<Record<string, Json>>(),
     /** Why it was done, in the author's words; null: not said. */
     intention: textOrNull(),
+    /** Key of the parameter that the value is, where it is exactly one; null otherwise. */
+    sourceParameter: textOrNull(),
     /** The value, secrets as `{{ KEY }}`; null where the type has none. */
     value: jsonOrNull(),
     /** How it ended. */
@@ -182,12 +265,21 @@ export const actions = table({
     error: jsonOrNull<Record<string, Json>>(),
     /** The page's address after the action. */
     url: textOrNull(),
-    /** The picture that it took; null: none. */
+    /** The picture that it took, or that was taken when it failed; null: none. */
     screenshotArtifactId: textOrNull(),
+    /** Dialogs that the page showed meanwhile: type, message, and whether each was accepted; null: none. */
+    dialogs: jsonOrNull<Json[]>(),
+    /** How it came to be made again; null: it was not. */
+    recovery: textOrNull<'retry' | 'alternative_target' | 'agent'>(),
+    /** Whether it was only checked, and nothing was done. */
+    dryRun: bool(),
     /** From the call to its end, in milliseconds. */
     durationMs: floatOrNull(),
     /** When the row was written, by the storage's clock. */
     createdAt: instant(),
   },
-  indexes: [['workflowRunId', 'runBlockId', 'stepIndex']],
+  indexes: [
+    ['workflowRunId', 'runBlockId', 'stepIndex'],
+    ['workflowPermanentId', 'targetKey'],
+  ],
 })

@@ -56,6 +56,8 @@ export const workflows = table({
     pauseCounts: bool(),
     /** Time that the finally block has for itself, in seconds. */
     finallyTimeoutSeconds: floatOrNull(),
+    /** What its runs may do and where; null: no policy of its own. */
+    scopePolicy: jsonOrNull<Record<string, Json>>(),
     /** Codes that its blocks may end with, each with its meaning; null: none. */
     errorCodeMapping: jsonOrNull<Record<string, string>>(),
     /** When the row was written, by the storage's clock. */
@@ -67,4 +69,35 @@ export const workflows = table({
   },
   unique: [{ name: 'workflows_permanent_id_version', columns: ['workflowPermanentId', 'version'] }],
   indexes: [['organizationId', 'createdAt']],
+})
+
+/** A stored version of a playbook. Written by `savePlaybook`; a version is never changed afterwards, but for `deletedAt`. */
+export const playbooks = table({
+  primaryKey: 'playbookId',
+  columns: {
+    /** This version. */
+    playbookId: text(),
+    /** Whose it is; written with the row and never changed. Every read of a public method has it as a condition. */
+    organizationId: text(),
+    /** The workflow that it is stored with. */
+    workflowPermanentId: text(),
+    /** Identifier, unique within the workflow. */
+    name: text(),
+    /** From 1, one more with each save. A run uses the newest that there was when it was created. */
+    version: int(),
+    /** For readers; null: none. */
+    description: textOrNull(),
+    /** The parsed parameters. */
+    parameters: json<Json>(),
+    /** The parsed steps. */
+    steps: json<Json>(),
+    /** When the row was written, by the storage's clock. */
+    createdAt: instant(),
+    /** When the row was last written, by the storage's clock. */
+    modifiedAt: instant(),
+    /** Null: not deleted. Deleting one version deletes all. */
+    deletedAt: instantOrNull(),
+  },
+  unique: [{ name: 'playbooks_name_version', columns: ['workflowPermanentId', 'name', 'version'] }],
+  indexes: [['organizationId', 'workflowPermanentId', 'name']],
 })

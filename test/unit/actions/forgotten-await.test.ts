@@ -9,12 +9,18 @@ it('does not end the host when a handler forgets to await a call that fails', as
   process.on('unhandledRejection', onUnhandled)
   const error = new ActionError('no', { code: 'TARGET_NOT_FOUND' })
   const page = createPageFacade(async (action) => ({
+    actionId: 'act_1',
     type: action.type,
     status: 'failed',
     value: null,
     error,
     ending: null,
     url: null,
+    element: null,
+    dialogs: [],
+    recoveryUsed: null,
+    verdict: 'ok',
+    dryRun: false,
     durationMs: 1,
   }))
   void page.click('#forgotten')

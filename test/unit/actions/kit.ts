@@ -1,5 +1,5 @@
 import type { ActionContext, ActionRecord } from '../../../src/actions/index.js'
-import { ActionRouter, SequenceExecutor } from '../../../src/actions/index.js'
+import { ActionRouter, SequenceExecutor, StuckDetector } from '../../../src/actions/index.js'
 import { type ActionInput, actionSchema } from '../../../src/definition/index.js'
 import type { BrowserHandle } from '../../../src/sessions/index.js'
 import { FakeBrowserDriver, FakeClock, type FakeSite, sequentialIds } from '../../../src/testing/index.js'
@@ -25,7 +25,9 @@ export async function openBrowser(site: FakeSite = {}, overrides: Partial<Action
   const records: ActionRecord[] = []
   const pictures: string[] = []
   const context: ActionContext = {
+    organizationId: 'acme',
     workflowRunId: 'wr_1',
+    workflowPermanentId: 'wpid_1',
     runBlockId: 'rb_1',
     blockLabel: 'a',
     signal: control.signal,
@@ -33,7 +35,12 @@ export async function openBrowser(site: FakeSite = {}, overrides: Partial<Action
       render: (template) => template.replaceAll('{{ name }}', 'Ada').replaceAll('{{ KEY }}', '<KEY>'),
       reveal: async <T>(value: T) => JSON.parse(JSON.stringify(value).replaceAll('<KEY>', 'hunter2')) as T,
       redact: <T>(value: T) => JSON.parse(JSON.stringify(value).replaceAll('<KEY>', '{{ KEY }}').replaceAll('hunter2', '{{ KEY }}')) as T,
+      sourceOf: (template) => (template === '{{ name }}' ? 'name' : null),
     },
+    elements: { recall: async () => null },
+    scope: null,
+    stuck: new StuckDetector(),
+    dryRun: false,
     files: {
       saveScreenshot: async (picture) => `art_${pictures.push(picture.toString())}`,
       dataAddress: async (reference) => `data:,bytes of ${reference}`,
@@ -43,7 +50,7 @@ export async function openBrowser(site: FakeSite = {}, overrides: Partial<Action
     ...overrides,
   }
   const router = new ActionRouter({ clock, ids: sequentialIds(), timeouts: { actionTimeoutMs: 15_000, navigationTimeoutMs: 30_000 } })
-  const act = (action: ActionInput, stepIndex = 0) => router.execute(parse(action), context, stepIndex)
+  const act = (action: ActionInput, stepIndex = 0) => router.execute(parse(action), context, { stepIndex })
   const actAll = (actions: ActionInput[]) => new SequenceExecutor(router).execute(actions.map(parse), context)
   const page = () => {
     const last = browser.pages().at(-1)

@@ -26,6 +26,12 @@ describe('the router', () => {
   it('gives what an action came to, and where the page is then', async () => {
     const { act } = await openBrowser(site)
     expect(await act(open)).toEqual({
+      actionId: 'act_1',
+      element: null,
+      dialogs: [],
+      recoveryUsed: null,
+      verdict: 'ok',
+      dryRun: false,
       type: 'goto_url',
       status: 'completed',
       value: { url: 'https://a.test/', title: 'A', httpStatus: 200 },
@@ -63,6 +69,8 @@ describe('the router', () => {
       settle: (...params: Parameters<PageDriver['settle']>) => note('settle', real.settle(...params)),
       url: () => real.url(),
       isClosed: () => real.isClosed(),
+      answerDialogs: () => {},
+      takeDialogs: () => [],
     }
     Object.assign(context, {
       texts: {
@@ -182,6 +190,14 @@ describe('the router', () => {
     expect(records.at(-1)).toEqual({
       actionId: 'act_2',
       workflowRunId: 'wr_1',
+      workflowPermanentId: 'wpid_1',
+      stepId: null,
+      targetKey: expect.any(String),
+      element: { tag: 'fake', role: null, name: null, targets: [{ css: '#name' }] },
+      sourceParameter: null,
+      dialogs: null,
+      recovery: null,
+      dryRun: false,
       runBlockId: 'rb_1',
       blockLabel: 'a',
       stepIndex: 7,

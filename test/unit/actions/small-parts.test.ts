@@ -95,7 +95,18 @@ describe('the page facade', () => {
     const calls: Action[] = []
     const page = createPageFacade(async (action) => {
       calls.push(action)
-      return { type: action.type, status: 'completed', value: null, error: null, ending: null, url: null, durationMs: 0, ...result }
+      const shared = { actionId: 'act_1', element: null, dialogs: [], recoveryUsed: null, verdict: 'ok' as const, dryRun: false }
+      return {
+        ...shared,
+        type: action.type,
+        status: 'completed',
+        value: null,
+        error: null,
+        ending: null,
+        url: null,
+        durationMs: 0,
+        ...result,
+      }
     })
     return { page, calls }
   }

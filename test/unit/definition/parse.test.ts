@@ -45,7 +45,7 @@ describe('parseWorkflowDefinition', () => {
       continueOnFailure: false,
       maxRetries: 0,
       idempotent: true,
-      steps: [{ clear: true, onFailure: 'abort', idempotent: true }],
+      steps: [{ clear: true, onFailure: 'abort' }],
     })
   })
 
