@@ -142,6 +142,7 @@ function storedRun(index: number): NewRow<RunRow> {
     parameters: { month: '2025-01', url: 'https://shop.test/invoices' },
     rootWorkflowRunId: runId(index),
     ownsSession: false,
+    dryRun: false,
     priority: 0,
     leaseHolder: HOST,
     leaseFence: 1,

@@ -5,6 +5,8 @@ import { actionSchema, actionSchemas } from '../../src/definition/actions.js'
 import { blockCommonSchema } from '../../src/definition/block-common.js'
 import { branchSchema, forLoopConfigSchema, goalConfigSchema } from '../../src/definition/blocks.js'
 import { criteriaSchema } from '../../src/definition/criteria.js'
+import { workflowParameterSchema } from '../../src/definition/parameters-schema.js'
+import { playbookSchema, playbookStepSchema, stepSchema } from '../../src/definition/playbook.js'
 import { ruleSchema, selectorsSchema } from '../../src/definition/selectors.js'
 import { targetSchema } from '../../src/definition/target.js'
 import { table } from './markdown.js'
@@ -16,6 +18,8 @@ const named: NamedSchemas = new Map<z.ZodType, string>([
   [selectorsSchema, '[selectors](#selectors)'],
   [criteriaSchema, '[criteria](#criteria)'],
   [actionSchema, '[step](#steps)'],
+  [stepSchema, '[step](#steps)'],
+  [workflowParameterSchema, 'parameter of the kind `workflow`'],
   [branchSchema, '[branch](#branches)'],
   [forLoopConfigSchema.shape.loopBlocks, 'list of blocks'],
 ])
@@ -34,6 +38,7 @@ export function blocksPage(sources: URL): string {
     ...builtInBlocks.flatMap((block) => page.block(block)),
     ...page.parts(),
     ...page.steps(),
+    ...page.playbooks(),
     ...page.finders(),
     '',
   ].join('\n\n')
@@ -120,6 +125,22 @@ class BlocksPage {
       'What `steps` of goal blocks hold, and `page.perform` of handlers takes. Every step has:',
       this.#rows(common, ['common']),
       ...types,
+    ]
+  }
+
+  playbooks(): string[] {
+    return [
+      '## Steps with recovery',
+      'In place of an action, an entry of `steps` may wrap one, or call a playbook that is stored with the workflow:',
+      this.#rows(
+        fieldsOf(playbookStepSchema, named).filter(({ name }) => name !== 'type'),
+        ['playbookStepSchema'],
+      ),
+      `Rule: ${rulesOf(playbookStepSchema).join('; ')}.`,
+      'What follows after a failure, in this order, as far as `onFailure` allows it: the step is made again, if it is idempotent or the failure proves that nothing was done (the element was not there, or not exactly one; a click whose element did not become ready); its element is found by another way that was recorded when it was last touched (`abort` too, if the element was not there), and only if it is the same element by kind and name; an agent does this one step. What is blocked or canceled is never tried again, and a step that is done is never done again. A call of a playbook is made again only with `idempotent: true`: the steps in it recover each by itself.',
+      '## Playbooks',
+      '`createWorkflow({ playbooks: [...] })` and `savePlaybook({ workflowPermanentId, ... })` take:',
+      this.#fields(playbookSchema, ['playbookSchema']),
     ]
   }
 

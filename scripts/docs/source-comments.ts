@@ -20,7 +20,9 @@ export function readComments(texts: readonly string[]): SourceComments {
     if (!known.has(field)) known.set(field, doc)
     fields.set(owner, known)
   }
+  const spreads: { readonly owner: string; readonly from: string }[] = []
   const visit = (node: ts.Node, owner: string): void => {
+    if (ts.isSpreadAssignment(node) && ts.isIdentifier(node.expression)) spreads.push({ owner, from: node.expression.text })
     const name = isField(node) ? nameOf(node.name) : undefined
     if (name !== undefined) keep(owner, name, docOf(node))
     const isNested = name !== undefined && ts.isPropertyAssignment(node) && holdsObject(node.initializer)
@@ -37,6 +39,8 @@ export function readComments(texts: readonly string[]): SourceComments {
       if (type !== undefined) blockTypes.set(type, docOf(statement))
     }
   }
+  // `...dialog`: what stands in one place is told wherever it is spread
+  for (const { owner, from } of spreads) for (const [field, doc] of fields.get(from) ?? []) keep(owner, field, doc)
   return { fields, exports, blockTypes }
 }
 

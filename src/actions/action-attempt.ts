@@ -1,4 +1,4 @@
-import type { Action } from '../definition/index.js'
+import type { Action, Target } from '../definition/index.js'
 import { ActionError, CredentialError, type Json, RunwrightError, TemplateError } from '../errors/index.js'
 import { type Clock, forkAbort, withDeadline } from '../runtime/index.js'
 import type { BrowserHandle, PageDialog, PageDriver, PageOperationOptions } from '../sessions/ports.js'
@@ -14,7 +14,8 @@ import {
   performWithoutPage,
   TAB_ACTIONS,
 } from './performers.js'
-import { refuseAction, ScopeWatch } from './scope/scope-watch.js'
+import { refuseAction } from './scope/refuse-action.js'
+import { ScopeWatch } from './scope/scope-watch.js'
 
 /** Time that a driver has, after an action's deadline, to say so itself. */
 const DRIVER_GRACE_MS = 1_000
@@ -37,14 +38,25 @@ export interface AttemptOutcome {
 export class ActionAttempt {
   /** The action with its templates rendered, secrets as references; the authored one until then. */
   bound: Action
+  /** The same with its own target, where another way to its element was taken. */
+  asAuthored: Action
+  readonly #alternativeTarget: Target | null
   readonly #context: ActionContext
   readonly #clock: Clock
   readonly #timeoutMs: number
   readonly #dialogs: PageDialog[] = []
   #page: PageDriver | null = null
 
-  constructor(params: { readonly action: Action; readonly context: ActionContext; readonly clock: Clock; readonly timeoutMs: number }) {
+  constructor(params: {
+    readonly action: Action
+    readonly context: ActionContext
+    readonly clock: Clock
+    readonly timeoutMs: number
+    readonly alternativeTarget?: Target | null
+  }) {
     this.bound = params.action
+    this.asAuthored = params.action
+    this.#alternativeTarget = params.alternativeTarget ?? null
     this.#context = params.context
     this.#clock = params.clock
     this.#timeoutMs = params.timeoutMs
@@ -69,7 +81,9 @@ export class ActionAttempt {
 
   async #perform(signal: AbortSignal): Promise<Performed> {
     const { texts, dryRun } = this.#context
-    this.bound = bindAction(this.bound, (text) => texts.render(text))
+    this.asAuthored = bindAction(this.bound, (text) => texts.render(text))
+    // a recorded target came from a page: it is no template, and must not become one
+    this.bound = this.#alternativeTarget === null ? this.asAuthored : ({ ...this.asAuthored, target: this.#alternativeTarget } as Action)
     const action = await texts.reveal(this.bound)
     refuseAction(this.#context.scope, action)
     if (isPageless(action)) return dryRun && action.type === 'wait' ? {} : performWithoutPage(action, signal, this.#clock)
@@ -95,9 +109,9 @@ export class ActionAttempt {
 
   async #performIn(browser: BrowserHandle, action: PageAction, options: PageOperationOptions): Promise<Performed> {
     const { context } = { context: this.#context }
-    const watch = new ScopeWatch(context, browser)
+    const watch = new ScopeWatch(context, browser, this.#clock)
     this.#page = await browser.activePage(options)
-    await watch.before(this.bound, this.#page, options)
+    this.#page = await watch.before(this.bound, this.#page, options)
     if (context.dryRun) return locateForDryRun(action, this.#page, options)
     const page = this.#page
     page.answerDialogs(('dialog' in action ? action.dialog : undefined) ?? null)
@@ -110,7 +124,7 @@ export class ActionAttempt {
     } finally {
       page.answerDialogs(null)
       this.#dialogs.push(...page.takeDialogs())
-      await watch.after(options)
+      await watch.after()
     }
   }
 

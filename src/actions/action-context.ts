@@ -1,6 +1,7 @@
+import type { Target } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import type { BrowserHandle, ElementDescriptor } from '../sessions/ports.js'
-import type { ActionRecord } from './action-record.js'
+import type { ActionRecord, ActionResult, Recovery } from './action-result.js'
 import type { ActionScope } from './scope/action-scope.js'
 import type { StuckDetector } from './stuck-detector.js'
 
@@ -33,9 +34,6 @@ export interface ElementMemory {
   recall(targetKey: string): Promise<ElementDescriptor | null>
 }
 
-/** How an action came to be performed again. */
-export type Recovery = 'retry' | 'alternative_target' | 'agent'
-
 /** Where an action stands. */
 export interface ActionPlace {
   /** Among the actions of its block attempt, from 0. */
@@ -43,6 +41,8 @@ export interface ActionPlace {
   /** The attempt at a step that it belongs to. */
   readonly stepId?: string | null
   readonly recovery?: Recovery | null
+  /** Another way to the element, taken as it is (no template) in place of the action's own target; its record keeps the key of that one. */
+  readonly alternativeTarget?: Target | null
   /** Whether a picture of the page is kept when it fails. @default true */
   readonly pictureOnFailure?: boolean
 }
@@ -67,6 +67,6 @@ export interface ActionContext {
   readonly dryRun: boolean
   /** The run's browser; starts it when it is not there yet. */
   browser(): Promise<BrowserHandle>
-  /** Takes what is to be recorded. It must not throw, and nothing waits for it. */
-  record(record: ActionRecord): void
+  /** Takes what is to be recorded, with the result that it tells of. It must not throw, and nothing waits for it. */
+  record(record: ActionRecord, result: ActionResult): void
 }

@@ -1,12 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Action, Target } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
-import type { ActionRow } from '../storage/index.js'
 import type { ActionContext, ActionPlace, ActionTexts } from './action-context.js'
-import type { ActionResult } from './action-result.js'
-
-/** One performed action as it is written down, secrets as references. */
-export type ActionRecord = Omit<ActionRow, 'organizationId' | 'createdAt'>
+import type { ActionRecord, ActionResult } from './action-result.js'
 
 export interface ActionRecordParams {
   /** With its templates. */

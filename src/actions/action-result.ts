@@ -1,8 +1,14 @@
 import type { ActionType } from '../definition/index.js'
 import type { ActionError, Json } from '../errors/index.js'
 import type { ElementDescriptor, PageDialog } from '../sessions/ports.js'
-import type { Recovery } from './action-context.js'
+import type { ActionRow } from '../storage/index.js'
 import type { StuckVerdict } from './stuck-detector.js'
+
+/** How an action came to be performed again. */
+export type Recovery = 'retry' | 'alternative_target' | 'agent'
+
+/** One performed action as it is written down, secrets as references. */
+export type ActionRecord = Omit<ActionRow, 'organizationId' | 'createdAt'>
 
 /** What became of one action. Failures are values: the router throws nothing but its caller's mistakes. */
 export interface ActionResult {

@@ -1,10 +1,13 @@
 import type { Action } from '../definition/index.js'
+import { ActionError } from '../errors/index.js'
 import type { Clock, Ids } from '../runtime/index.js'
 import { ActionAttempt, type AttemptOutcome } from './action-attempt.js'
 import type { ActionContext, ActionPlace } from './action-context.js'
-import { actionRecord, targetKeyOf } from './action-record.js'
+import { type ActionRecordParams, actionRecord, targetKeyOf } from './action-record.js'
 import type { ActionResult } from './action-result.js'
+import { describeAction } from './describe-action.js'
 import { takeFailurePicture } from './failure-picture.js'
+import type { StuckVerdict } from './stuck-detector.js'
 import { watchForStuck } from './stuck-watch.js'
 
 /** Deadlines of actions that name none, in milliseconds. */
@@ -35,11 +38,29 @@ export class ActionRouter {
   /** Performs one action, whose texts are templates still. Never rejects: a failure is a result with its cause. */
   async execute(action: Action, context: ActionContext, place: ActionPlace): Promise<ActionResult> {
     const startedMs = this.#clock.monotonicMs()
-    const attempt = new ActionAttempt({ action, context, clock: this.#clock, timeoutMs: this.#timeoutFor(action) })
+    const { alternativeTarget = null } = place
+    const attempt = new ActionAttempt({ action, context, clock: this.#clock, timeoutMs: this.#timeoutFor(action), alternativeTarget })
     const outcome = await attempt.run()
     const verdict = await watchForStuck(context, attempt.bound, outcome, this.#clock)
     const picture = await takeFailurePicture(context, place, outcome, this.#clock)
-    const result: ActionResult = {
+    const durationMs = this.#clock.monotonicMs() - startedMs
+    const result = this.#result({ action, outcome, context, place, verdict, durationMs })
+    record({ authored: action, bound: attempt.bound, asAuthored: attempt.asAuthored, result, context, place, picture })
+    return result
+  }
+
+  /** The result of an action that was refused before its turn came: recorded as blocked, nothing is done. */
+  refuse(action: Action, context: ActionContext, place: ActionPlace, error: ActionError): ActionResult {
+    const message = String(context.texts.redact(`${describeAction(action)}: ${error.message}`))
+    const refusal = new ActionError(message, { code: error.code, details: error.details, cause: error })
+    const outcome: AttemptOutcome = { performed: {}, error: refusal, url: null, dialogs: [], page: null }
+    const result = this.#result({ action, outcome, context, place, verdict: 'ok', durationMs: 0 })
+    record({ authored: action, bound: action, asAuthored: action, result, context, place, picture: null })
+    return result
+  }
+
+  #result({ action, outcome, context, place, verdict, durationMs }: ResultParams): ActionResult {
+    return {
       actionId: this.#ids.next('act'),
       type: action.type,
       status: statusOf(outcome, context.signal),
@@ -52,20 +73,33 @@ export class ActionRouter {
       recoveryUsed: place.recovery ?? null,
       verdict,
       dryRun: context.dryRun,
-      durationMs: this.#clock.monotonicMs() - startedMs,
+      durationMs,
     }
-    try {
-      const targetKey = targetKeyOf(attempt.bound, context.texts)
-      context.record(actionRecord({ authored: action, bound: attempt.bound, result, context, place, picture, targetKey }))
-    } catch {
-      // what happened on the page has happened: a failing recorder changes nothing
-    }
-    return result
   }
 
   #timeoutFor(action: Action): number {
     if (action.type === 'wait') return action.waitSec * 1_000 + this.#timeouts.actionTimeoutMs
     return action.timeoutMs ?? (NAVIGATIONS.has(action.type) ? this.#timeouts.navigationTimeoutMs : this.#timeouts.actionTimeoutMs)
+  }
+}
+
+interface ResultParams {
+  readonly action: Action
+  readonly outcome: AttemptOutcome
+  readonly context: ActionContext
+  readonly place: ActionPlace
+  readonly verdict: StuckVerdict
+  readonly durationMs: number
+}
+
+/** Under the key of the author's own target, whichever way led to the element: so it is found again by that key. */
+function record(params: Omit<ActionRecordParams, 'targetKey'> & { readonly asAuthored: Action }): void {
+  const { asAuthored, ...rest } = params
+  const { context, result } = rest
+  try {
+    context.record(actionRecord({ ...rest, targetKey: targetKeyOf(asAuthored, context.texts) }), result)
+  } catch {
+    // what happened on the page has happened: a failing recorder changes nothing
   }
 }
 

@@ -85,6 +85,10 @@ const performers: { readonly [T in PageType]: Performer<T> } = {
     const data = await page.extract(action.selectors, options)
     return { value: action.as === undefined ? data : { [action.as]: data } }
   },
+  locate_element: async ({ action, page, options }) => {
+    const element = await page.locate(action.target, options)
+    return { value: element as unknown as Json, element }
+  },
   assert: async ({ action, page, options }) => {
     await assertPage(action, page, options)
     return {}

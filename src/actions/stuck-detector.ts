@@ -16,7 +16,7 @@ export class StuckDetector {
   #repeats = 0
   #lastKey: string | null = null
   #lastPage: string | null = null
-  #warnings = 0
+  #agentWarnings = 0
   #reason: string | null = null
   #isStopped = false
 
@@ -60,8 +60,9 @@ export class StuckDetector {
     this.#reason = reason
     this.#errors = 0
     this.#repeats = 0
-    this.#warnings += 1
-    if (!this.#isAgent() || this.#warnings < 2) return 'warn'
+    if (!this.#isAgent()) return 'warn'
+    this.#agentWarnings += 1 // it has to have had one itself: what steps were warned of before it is not its fault
+    if (this.#agentWarnings < 2) return 'warn'
     this.#isStopped = true
     return 'stop'
   }

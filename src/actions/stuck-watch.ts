@@ -8,14 +8,17 @@ import type { StuckVerdict } from './stuck-detector.js'
 /** Limit of the look at a page, in milliseconds. */
 const LOOK_LIMIT_MS = 1_000
 
-/** Counts an action that has ended, and says whether its attempt gets on. A page is looked at for repetitions only. Never rejects. */
+/**
+ * Counts an action that has ended, and says whether its attempt gets on. A page is looked at for repetitions only, and what was only
+ * checked is not counted: nothing could change by it. Never rejects.
+ */
 export async function watchForStuck(
-  { stuck, signal, texts }: ActionContext,
+  { stuck, signal, texts, dryRun }: ActionContext,
   bound: Action,
   { error, page }: AttemptOutcome,
   clock: Clock,
 ): Promise<StuckVerdict> {
-  if (signal.aborted) return 'ok'
+  if (signal.aborted || dryRun) return 'ok'
   const key = JSON.stringify(texts.redact(bound as never))
   const fingerprint = page === null || !stuck.isRepetition(key) ? null : await lookAt(page, signal, clock)
   return stuck.note({ key, failed: error !== null, page: fingerprint })

@@ -1,5 +1,5 @@
-import type { ActionResult, PageFacade, SequenceResult } from '../actions/index.js'
-import type { Action, BlockDefinition } from '../definition/index.js'
+import type { ActionResult, AgentOutcome, AgentUsage, PageFacade, SequenceResult } from '../actions/index.js'
+import type { Action, BlockDefinition, StepEntry } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import type { DownloadedFile } from '../events/index.js'
 import type { BlockNotCompleted, BlockResult } from './block-result.js'
@@ -27,8 +27,29 @@ export interface BlockContext {
   readonly page: PageFacade
   /** Performs one action, whose texts are templates. */
   perform(action: Action): Promise<ActionResult>
-  /** Performs a list of actions. */
-  performAll(actions: readonly Action[]): Promise<SequenceResult>
+  /**
+   * Performs a list of steps: actions, steps with what is done when they fail, calls of the workflow's playbooks. A failure is a result.
+   * With `task`, the attempts at its steps are recorded under a task of this block attempt, made by the first such call.
+   */
+  performAll(steps: readonly StepEntry[], options?: PerformAllOptions): Promise<SequenceResult>
+  /**
+   * The driver's own object of the active page, Playwright's `Page` as a rule: `nativePage<Page>()`. For what no action can do. Where the
+   * browser's traffic is guarded it stays so, but nothing done here is checked, recorded or counted as an action, and a cancel does not
+   * stop it.
+   */
+  nativePage<T = unknown>(): Promise<T>
+  /** Whether an agent is configured. */
+  readonly hasAgent: boolean
+  /** Whether actions are only checked, and nothing is done. */
+  readonly dryRun: boolean
+  /**
+   * Has the agent work on a goal; its actions are recorded as steps of this attempt's task. Never rejects but when the attempt ends, and
+   * without an agent.
+   * @throws {AgentRequiredError} `AGENT_REQUIRED`
+   */
+  runAgent(goal: AgentGoal): Promise<AgentOutcome>
+  /** What models have used in this attempt so far; null: no agent has acted. */
+  readonly agentUsage: AgentUsage | null
   /** Actions performed in this attempt so far. */
   readonly actionCount: number
   readonly downloads: BlockDownloads
@@ -47,6 +68,33 @@ export interface BlockContext {
   resetOutputs(blocks: readonly BlockDefinition[]): void
   /** Stores what the block has produced so far and says how far it is; `total` null when unknown. */
   progress(output: Json, done: number, total: number | null): Promise<void>
+}
+
+/** What an agent is asked for; every text is a template. It is shown secrets as placeholders only. */
+export interface AgentGoal {
+  readonly goal: string
+  /** Address that it begins at: it is open already. */
+  readonly url?: string | undefined
+  /** Facts that it needs. */
+  readonly payload?: Json | undefined
+  readonly completeCriterion?: string | undefined
+  readonly terminateCriterion?: string | undefined
+  /** JSON Schema that its output must fit. Not a template. */
+  readonly schema?: Readonly<Record<string, Json>> | boolean | undefined
+  /** Codes that it may end with, each with its meaning. */
+  readonly errorCodeMapping?: Readonly<Record<string, string>> | undefined
+  /** Most of its steps. @default the run's own, else 25 */
+  readonly maxSteps?: number | undefined
+}
+
+/** What is recorded of a list of steps. */
+export interface PerformAllOptions {
+  readonly task?: {
+    /** Address that it begins at; a template. */
+    readonly url?: string | undefined
+    /** What is to be reached; a template. */
+    readonly goal?: string | undefined
+  }
 }
 
 /** The files that the page downloads during a block attempt. */

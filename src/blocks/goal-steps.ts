@@ -1,15 +1,20 @@
 import type { SequenceResult } from '../actions/index.js'
-import { type Action, actionSchema, type BlockDefinition, type GoalConfig } from '../definition/index.js'
+import { actionSchema, type BlockDefinition, type GoalConfig, playbookStepSchema, type StepEntry } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import type { DownloadedFile } from '../events/index.js'
 import type { BlockContext } from './block-context.js'
 import { type BlockResult, completed, failed, terminated } from './block-result.js'
 
-/** Performs the steps of a goal block: its `url` first, when it has one. */
+/** Whether a goal block says how it is reached: without an agent it must. */
+export const hasSteps = ({ steps, playbook }: GoalConfig): boolean => steps !== undefined || playbook !== undefined
+
+/** Performs a goal block as one task: its `url` first, when it has one, then its steps, then its playbook. */
 export function performGoal(block: GoalConfig, context: BlockContext): Promise<SequenceResult> {
-  const open: Action[] =
-    block.url === undefined ? [] : [actionSchema.parse({ type: 'goto_url', url: block.url, intention: 'open the page' })]
-  return context.performAll([...open, ...((block.steps ?? []) as Action[])])
+  const { url, steps = [], playbook, playbookParameters: parameters = {} } = block
+  const open = url === undefined ? [] : [actionSchema.parse({ type: 'goto_url', url, intention: 'open the page' })]
+  const call = playbook === undefined ? [] : [playbookStepSchema.parse({ playbook, parameters, onFailure: 'abort' })]
+  const task = { url, goal: block.navigationGoal ?? block.title }
+  return context.performAll([...open, ...(steps as readonly StepEntry[]), ...call], { task })
 }
 
 /** The result of a goal block, from what became of its steps. */
@@ -29,9 +34,12 @@ export function goalResult(
     ),
     errors,
     actionCount: context.actionCount,
+    recoveredSteps: sequence.recoveredSteps,
+    ...(context.agentUsage === null ? {} : { usage: { ...context.agentUsage } }),
   })
   if (failure !== null) {
-    const reason = `Step ${failure.stepIndex + 1} of "${block.label}" failed: ${failure.error.message}`
+    const list = failure.playbook === null ? `"${block.label}"` : `playbook "${failure.playbook}" in "${block.label}"`
+    const reason = `Step ${failure.listIndex + 1} of ${list} failed: ${failure.error.message}`
     const code = failure.error.code
     return failed(reason, code, { output: output('failed', [{ code, reason }]), cause: failure.error })
   }

@@ -153,6 +153,7 @@ export const actionSchemas = {
     /** Key under which the data stands in the block's `extractedInformation`. Without it, the data's own keys. */
     as: text.optional(),
   }),
+  locate_element: action('locate_element', { /** The element that is found, and described; it is not touched. */ target }),
   assert: requireKeys(
     action('assert', {
       target: target.optional(),
@@ -201,7 +202,7 @@ export const ACTION_TYPES = Object.keys(actionSchemas) as ActionType[]
 /** The types that come to the same when they are performed twice; the others may act twice. */
 const REPEATABLE: ReadonlySet<ActionType> = new Set([
   ...(['hover', 'input_text', 'select_option', 'check', 'uncheck', 'scroll', 'goto_url', 'reload', 'switch_tab'] as const),
-  ...(['wait', 'wait_for', 'screenshot', 'extract', 'assert', 'complete', 'terminate'] as const),
+  ...(['wait', 'wait_for', 'screenshot', 'extract', 'locate_element', 'assert', 'complete', 'terminate'] as const),
 ])
 
 /**
@@ -237,6 +238,7 @@ export const actionOptions = [
   all.wait_for,
   all.screenshot,
   all.extract,
+  all.locate_element,
   all.assert,
   all.complete,
   all.terminate,

@@ -44,6 +44,14 @@ export const gotoUrlConfigSchema = z.strictObject({
   url: text,
 })
 
+/** Own fields of `task`: what is read at its end goes to `extractedInformation`. */
+export const taskConfigSchema = goalConfigSchema.extend({
+  /** Read when the goal is reached, deterministically. Without it, what `extract` steps have read, or what the agent gives. */
+  selectors: selectorsSchema.optional(),
+  /** JSON Schema that the data must fit. Not a template. */
+  schema: z.union([z.record(z.string(), z.json()), z.boolean()]).optional(),
+})
+
 /** Own fields of `login`. */
 export const loginConfigSchema = goalConfigSchema.extend({
   /** Key of a declared secret parameter. */
@@ -161,7 +169,7 @@ export const builtInBlockSchemas = {
   goto_url: gotoUrlConfigSchema,
   navigation: goalConfigSchema,
   action: goalConfigSchema,
-  task: goalConfigSchema,
+  task: taskConfigSchema,
   login: loginConfigSchema,
   file_download: fileDownloadConfigSchema,
   extraction: extractionConfigSchema,
@@ -216,6 +224,8 @@ export type WhileLoopBlock = BlockOf<'while_loop'>
 export type LoopBlock = BlockDefinition & { loopBlocks: BlockDefinition[] }
 /** The fields of goal blocks. */
 export type GoalConfig = z.infer<typeof goalConfigSchema>
+/** The fields of `task`. */
+export type TaskConfig = z.infer<typeof taskConfigSchema>
 
 /** Whether a parsed block is a conditional. */
 export function isConditionalBlock(block: BlockDefinition): block is ConditionalBlock {

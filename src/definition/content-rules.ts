@@ -1,4 +1,4 @@
-import { TemplateError } from '../errors/index.js'
+import { type DefinitionIssue, TemplateError } from '../errors/index.js'
 import { BLOCK_COMMON_KEYS } from './block-common.js'
 import { checkJsonSchema } from './json-schema.js'
 import { contextPath } from './parameters.js'
@@ -28,37 +28,53 @@ export const VERBATIM_KEYS: ReadonlySet<string> = new Set([
 export function checkContent(block: RawBlock, context: ParseContext): void {
   checkTemplates(block, context)
   checkLoopVariable(block, context)
-  if (block.type === 'extraction') checkSchema(block, context)
+  if (block.type === 'extraction' || block.type === 'task') checkSchema(block, context)
   if (block.type === 'conditional') checkBranches(block, context)
   if (!context.hasAgent) checkAgent(block, context)
+  if (!context.hasJudge) checkPrompts(block, context)
 }
 
+type Place = readonly (string | number)[]
+
 function checkTemplates(block: RawBlock, context: ParseContext): void {
-  const open: { value: unknown; path: readonly (string | number)[] }[] = []
-  const push = (object: object, path: readonly (string | number)[], skipped: ReadonlySet<string>) => {
-    for (const [key, value] of Object.entries(object)) if (!skipped.has(key)) open.push({ value, path: [...path, key] })
-  }
-  push(block.raw, block.path, VERBATIM_KEYS)
+  const open: { value: unknown; path: Place }[] = []
+  for (const [key, value] of Object.entries(block.raw)) if (!VERBATIM_KEYS.has(key)) open.push({ value, path: [...block.path, key] })
   for (const [index, branch] of block.type === 'conditional' ? listOf(block.raw.branches).entries() : []) {
     if (isObject(branch)) open.push({ value: branch.criteria, path: [...block.path, 'branches', index, 'criteria'] })
   }
-  const own: ReadonlySet<string> = new Set(['code', 'intention', 'pattern', 'type'])
+  checkTexts(open, context.issues, block.label)
+}
+
+const OWN_VERBATIM_KEYS: ReadonlySet<string> = new Set(['code', 'intention', 'pattern', 'type'])
+
+/** Every text below these places must be a template that can be parsed. */
+export function checkTexts(
+  places: readonly { readonly value: unknown; readonly path: Place }[],
+  issues: DefinitionIssue[],
+  label?: string,
+) {
+  const open = [...places]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { value, path } = next
-    if (typeof value === 'string') checkTemplate(value, path, block, context)
+    if (typeof value === 'string') checkTemplate(value, path, label, issues)
     else if (Array.isArray(value)) for (const [index, item] of value.entries()) open.push({ value: item, path: [...path, index] })
-    else if (isObject(value)) push(value, path, path.at(-1) === 'selectors' || path.at(-1) === 'each' ? new Set() : own)
+    else if (isObject(value)) {
+      const skipped = path.at(-1) === 'selectors' || path.at(-1) === 'each' ? NOTHING : OWN_VERBATIM_KEYS
+      for (const [key, item] of Object.entries(value)) if (!skipped.has(key)) open.push({ value: item, path: [...path, key] })
+    }
   }
 }
 
-function checkTemplate(text: string, path: readonly (string | number)[], block: RawBlock, { issues }: ParseContext): void {
+const NOTHING: ReadonlySet<string> = new Set()
+
+function checkTemplate(text: string, path: Place, label: string | undefined, issues: DefinitionIssue[]): void {
   if (!isTemplate(text)) return
   try {
     parseTemplate(text)
   } catch (error) {
     if (!TemplateError.is(error)) throw error
     const received = text.length > 100 ? `${text.slice(0, 100)}…` : text
-    issues.push({ code: 'INVALID_TEMPLATE', path, label: block.label, message: error.message, expected: 'a Jinja template', received })
+    issues.push({ code: 'INVALID_TEMPLATE', path, label, message: error.message, expected: 'a Jinja template', received })
   }
 }
 
@@ -119,10 +135,18 @@ function checkAgent(block: RawBlock, context: ParseContext): void {
   if (block.type === 'extraction' && block.raw.selectors === undefined) {
     report([], 'the block has no selectors, and no agent is configured', 'selectors, or an agent')
   }
+}
+
+function checkPrompts(block: RawBlock, context: ParseContext): void {
   for (const [path, criteria] of criteriaOf(block)) {
-    if (isObject(criteria) && criteria.type === 'prompt') {
-      report(path, 'a prompt is judged by an agent, and none is configured', 'criteria of the type jinja2_template, or an agent')
-    }
+    if (!isObject(criteria) || criteria.type !== 'prompt') continue
+    context.issues.push({
+      code: 'AGENT_REQUIRED',
+      path: [...block.path, ...path],
+      label: block.label,
+      message: 'a prompt is judged by an agent, and none that can is configured',
+      expected: 'criteria of the type jinja2_template, or an agent that judges',
+    })
   }
 }
 

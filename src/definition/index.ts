@@ -38,6 +38,8 @@ export {
   type LoopBlock,
   type LoopChildrenInput,
   loginConfigSchema,
+  type TaskConfig,
+  taskConfigSchema,
   validationConfigSchema,
   type WhileLoopBlock,
   waitConfigSchema,
@@ -64,6 +66,7 @@ export {
   type JsonValidation,
   validateJson,
 } from './json-schema.js'
+export { literalTemplate } from './literal-template.js'
 export { type CoercedParameters, coerceParameters, contextPath, resolveContextParameter, type UnknownKey } from './parameters.js'
 export {
   type ContextParameter,
@@ -80,6 +83,7 @@ export {
   workflowParameterSchema,
 } from './parameters-schema.js'
 export { type ParseDefinitionOptions, parseWorkflowDefinition } from './parse.js'
+export { type ParsePlaybookOptions, parsePlaybook } from './parse-playbook.js'
 export { parsePath, readPath } from './paths.js'
 export {
   MAX_PLAYBOOK_DEPTH,

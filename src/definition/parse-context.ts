@@ -19,6 +19,8 @@ export interface ParseContext {
   readonly blockTypes: ReadonlyMap<string, BlockSchema>
   readonly handlers: readonly string[] | undefined
   readonly hasAgent: boolean
+  /** Whether criteria may be prompts. */
+  readonly hasJudge: boolean
   /** Every block of the tree, parents first. */
   readonly blocks: readonly RawBlock[]
   /** Keys of declared parameters, with their kind. */

@@ -21,6 +21,8 @@ export interface ParseDefinitionOptions {
   readonly handlers?: readonly string[] | undefined
   /** Whether an agent is configured: without one, blocks that need it are issues. @default false */
   readonly agent?: boolean | undefined
+  /** Whether prompts can be judged as criteria. @default as `agent` says */
+  readonly judge?: boolean | undefined
 }
 
 /** Parameters and blocks are looked at one by one: here only their places count. */
@@ -46,7 +48,8 @@ export function parseWorkflowDefinition(input: unknown, options: ParseDefinition
   throw new DefinitionError(issues)
 }
 
-const TOO_DEEP: DefinitionIssue = {
+/** The issue of a value that is nested too deeply. */
+export const TOO_DEEP: DefinitionIssue = {
   code: 'INVALID_SHAPE',
   path: [],
   message: 'the definition is nested too deeply, or holds itself',
@@ -55,7 +58,7 @@ const TOO_DEEP: DefinitionIssue = {
 const MAX_LEVELS = 500
 
 /** Also true of a value that holds itself: the walks over a definition would not end. */
-function isTooDeep(value: unknown, above = new Set<unknown>(), finished = new Set<unknown>()): boolean {
+export function isTooDeep(value: unknown, above = new Set<unknown>(), finished = new Set<unknown>()): boolean {
   if (typeof value !== 'object' || value === null || finished.has(value)) return false
   if (above.size >= MAX_LEVELS || above.has(value)) return true
   above.add(value)
@@ -77,6 +80,7 @@ function parse(input: unknown, options: ParseDefinitionOptions, issues: Definiti
     blockTypes: prepareBlockTypes(options.blockTypes ?? builtInBlockSchemas),
     handlers: options.handlers,
     hasAgent: options.agent ?? false,
+    hasJudge: options.judge ?? options.agent ?? false,
     blocks: collectBlocks(input.blocks, ['blocks'], issues),
     parameterKinds: new Map(
       rawParameters.flatMap((raw) => (isObject(raw) && typeof raw.key === 'string' ? [[raw.key, String(raw.kind)]] : [])),

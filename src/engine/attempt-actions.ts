@@ -12,11 +12,14 @@ export interface AttemptActionsParams {
   readonly signal: AbortSignal
   /** Called for each action that is recorded. */
   readonly onRecord: () => void
+  /** Whether an agent chooses the actions: one that gets nowhere is stopped. @default false */
+  readonly byAgent?: boolean
 }
 
 /** What one block attempt lends to its actions: texts, browser, files, and the journal that records them. */
-export function attemptActions({ state, block, entry, signal, onRecord }: AttemptActionsParams): ActionContext {
+export function attemptActions({ state, block, entry, signal, onRecord, byAgent = false }: AttemptActionsParams): ActionContext {
   const { environment, secrets, scope, journal } = state
+  const stuck = new StuckDetector(() => byAgent)
   return {
     organizationId: entry.organizationId,
     workflowRunId: entry.workflowRunId,
@@ -30,10 +33,10 @@ export function attemptActions({ state, block, entry, signal, onRecord }: Attemp
       redact: <T extends Json>(value: T) => secrets.redact(value) as T,
       sourceOf: (template) => sourceOf(template, (key) => Object.hasOwn(state.run.parameters, key)),
     },
-    elements: { recall: async () => null },
-    scope: null,
-    stuck: new StuckDetector(),
-    dryRun: false,
+    elements: state.elements.of(block.label),
+    scope: state.guard.scope,
+    stuck,
+    dryRun: state.run.dryRun,
     files: {
       saveScreenshot: async (picture, format) => {
         const filename = `${block.label}-${entry.attempt}.${format === 'jpeg' ? 'jpg' : 'png'}`
@@ -42,8 +45,9 @@ export function attemptActions({ state, block, entry, signal, onRecord }: Attemp
       dataAddress: (reference) => readAsDataAddress(environment.artifacts, entry.organizationId, reference),
     },
     browser: () => state.browser.open(),
-    record: (record) => {
+    record: (record, { verdict }) => {
       onRecord()
+      state.elements.note(record)
       state.actionCount++
       journal.stage({
         op: 'insert',
@@ -51,6 +55,7 @@ export function attemptActions({ state, block, entry, signal, onRecord }: Attemp
         row: { ...record, organizationId: entry.organizationId, createdAt: state.time.now() },
       })
       stageActionEvent(state, record)
+      if (verdict !== 'ok') stageStuckEvent(state, record, verdict, stuck.reason)
       journal.flushSoon()
     },
   }
@@ -58,9 +63,12 @@ export function attemptActions({ state, block, entry, signal, onRecord }: Attemp
 
 const SOLE_PARAMETER = /^\s*\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*$/
 
+/** The variable that a template is, where it is exactly one. Pure. */
+export const soleVariable = (template: string): string | undefined => SOLE_PARAMETER.exec(template)?.[1]
+
 /** The parameter that a template is, where it is exactly one. Pure. */
 function sourceOf(template: string, isParameter: (key: string) => boolean): string | null {
-  const key = SOLE_PARAMETER.exec(template)?.[1]
+  const key = soleVariable(template)
   return key !== undefined && isParameter(key) ? key : null
 }
 
@@ -91,4 +99,9 @@ function stageActionEvent({ journal }: RunState, record: ActionRecord): void {
   if (status === 'blocked')
     journal.stageEvent('action.blocked', { ...shared, error: error ?? { code: 'ACTION_BLOCKED', message: 'refused' } })
   else journal.stageEvent('action.performed', { ...shared, status, error })
+}
+
+function stageStuckEvent({ journal }: RunState, record: ActionRecord, verdict: 'warn' | 'stop', reason: string | null): void {
+  const { workflowRunId, runBlockId, blockLabel, actionId, stepIndex } = record
+  journal.stageEvent('action.stuck', { workflowRunId, runBlockId, blockLabel, actionId, stepIndex, verdict, reason: reason ?? 'stuck' })
 }

@@ -2,22 +2,29 @@ import { createReadStream } from 'node:fs'
 import {
   type ActionContext,
   type ActionResult,
+  type AgentOutcome,
+  type AgentUsage,
   createPageFacade,
+  type HandOver,
   type PageFacade,
   SequenceExecutor,
   type SequenceResult,
+  type StepRecorder,
 } from '../actions/index.js'
-import type { BlockContext, BlockDownloads, ChildrenResult, RunChildrenParams } from '../blocks/index.js'
-import { type Action, type BlockDefinition, isTruthyText } from '../definition/index.js'
-import { BlockFailed, type Json } from '../errors/index.js'
+import type { AgentGoal, BlockContext, BlockDownloads, ChildrenResult, PerformAllOptions, RunChildrenParams } from '../blocks/index.js'
+import { type Action, type BlockDefinition, isTruthyText, type StepEntry } from '../definition/index.js'
+import { BlockFailed, type Json, TemplateError } from '../errors/index.js'
 import type { DownloadedFile } from '../events/index.js'
 import { sleep } from '../runtime/index.js'
 import { attemptActions, literalActions } from './attempt-actions.js'
 import type { BlockEntry } from './block-journal.js'
 import { allBlocks } from './compiled-workflow.js'
+import { handOverRequest } from './hand-over.js'
 import { toJsonOutput } from './json-output.js'
+import { type RunAgentParams, renderGoal, runAgent } from './run-agent.js'
 import { saveRunFile } from './run-files.js'
 import { handlerParameters, type RunState } from './run-state.js'
+import { playbookSource, stepRecorder } from './step-records.js'
 
 export interface AttemptContextOptions {
   readonly state: RunState
@@ -27,6 +34,9 @@ export interface AttemptContextOptions {
   readonly nextBlock: (branchTaken: string | null) => string | null
   readonly runChildren: (params: RunChildrenParams, entry: BlockEntry, signal: AbortSignal) => Promise<ChildrenResult>
 }
+
+/** How long a browser may take to show its active page. */
+const NATIVE_PAGE_TIMEOUT_MS = 15_000
 
 /** What one block attempt is lent; see {@link BlockContext}. */
 export class AttemptContext implements BlockContext {
@@ -40,6 +50,10 @@ export class AttemptContext implements BlockContext {
   #lent: ActionContext | undefined
   #page: PageFacade | undefined
   #actionCount = 0
+  #stepCount = 0
+  #usage: AgentUsage | null = null
+  /** Set once the steps of a task have begun. */
+  #recorder: StepRecorder | undefined
 
   constructor(options: AttemptContextOptions) {
     const { state, entry, signal } = options
@@ -59,6 +73,18 @@ export class AttemptContext implements BlockContext {
 
   get errorCodeMapping(): Readonly<Record<string, string>> {
     return this.#options.state.workflow.row.errorCodeMapping ?? {}
+  }
+
+  get hasAgent(): boolean {
+    return this.#options.state.environment.agent !== null
+  }
+
+  get dryRun(): boolean {
+    return this.#options.state.run.dryRun
+  }
+
+  get agentUsage(): AgentUsage | null {
+    return this.#usage
   }
 
   get actionCount(): number {
@@ -85,8 +111,34 @@ export class AttemptContext implements BlockContext {
     return this.#options.state.environment.router.execute(action, this.#actions, { stepIndex: this.#actionCount })
   }
 
-  performAll(actions: readonly Action[]): Promise<SequenceResult> {
-    return new SequenceExecutor(this.#options.state.environment.router).execute(actions, this.#actions, this.#actionCount)
+  async performAll(steps: readonly StepEntry[], { task }: PerformAllOptions = {}): Promise<SequenceResult> {
+    const { state } = this.#options
+    const { router, clock, alternativeTargets } = state.environment
+    if (task !== undefined) this.#beginTask(task)
+    const firstStep = this.#stepCount
+    const { results, ...rest } = await new SequenceExecutor({ router, clock }).execute(steps, this.#actions, {
+      firstStep,
+      nextStepIndex: () => this.#actionCount,
+      recorder: this.#recorder,
+      playbooks: playbookSource(state, this.#actions.texts),
+      alternativeTargets,
+      handOver: this.hasAgent ? this.#handOver : undefined,
+    })
+    this.#stepCount = firstStep + rest.stepCount
+    return { results, ...rest }
+  }
+
+  async runAgent(goal: AgentGoal): Promise<AgentOutcome> {
+    this.#beginTask({ url: goal.url, goal: goal.goal })
+    const request = renderGoal(goal, (template) => this.render(template))
+    const outcome = await this.#byAgent({ request, recorder: this.#recorder, firstStep: this.#stepCount })
+    this.#stepCount += outcome.stepCount
+    return outcome
+  }
+
+  async nativePage<T = unknown>(): Promise<T> {
+    const browser = await this.#actions.browser()
+    return (await browser.activePage({ signal: this.signal, timeoutMs: NATIVE_PAGE_TIMEOUT_MS })).native() as T
   }
 
   async callHandler(name: string): Promise<Json> {
@@ -139,6 +191,43 @@ export class AttemptContext implements BlockContext {
   progress(output: Json, done: number, total: number | null): Promise<void> {
     const { state, entry } = this.#options
     return state.blocks.progress(entry, state.secrets.redact(toJsonOutput(output, `Block "${entry.label}"`)), done, total)
+  }
+
+  /** The agent does one step, on which the list goes on. */
+  readonly #handOver: HandOver = async (params) => {
+    const { status, reason, usage } = await this.#byAgent({
+      request: handOverRequest(params),
+      stepId: params.stepId,
+      recovery: 'agent',
+    })
+    return { completed: status === 'completed', reason: reason ?? undefined, tokens: usage.tokens }
+  }
+
+  async #byAgent(work: Pick<RunAgentParams, 'request' | 'recorder' | 'firstStep' | 'stepId' | 'recovery'>): Promise<AgentOutcome> {
+    const nextStepIndex = () => this.#actionCount
+    const outcome = await runAgent({ ...this.#options, ...work, nextStepIndex, onRecord: () => this.#actionCount++ })
+    const { tokens, calls } = this.#usage ?? { tokens: 0, calls: 0 }
+    this.#usage = { tokens: tokens + outcome.usage.tokens, calls: calls + outcome.usage.calls }
+    return outcome
+  }
+
+  #beginTask({ url, goal }: NonNullable<PerformAllOptions['task']>): void {
+    const { state, entry } = this.#options
+    if (this.#recorder !== undefined) return
+    const taskId = state.blocks.beginTask(entry, { url: this.#shown(url), goal: this.#shown(goal) })
+    if (taskId !== null) this.#recorder = stepRecorder(state, entry, taskId)
+  }
+
+  /** A text as rows keep it. What cannot be rendered is kept as it was written: the step that uses it fails, and says why. */
+  #shown(text: string | undefined): string | null {
+    if (text === undefined) return null
+    let rendered = text
+    try {
+      rendered = this.render(text)
+    } catch (error) {
+      if (!TemplateError.is(error)) throw error
+    }
+    return this.#options.state.secrets.redact(rendered) as string
   }
 
   get #actions(): ActionContext {

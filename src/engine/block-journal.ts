@@ -26,6 +26,7 @@ export class BlockJournal {
   readonly #open = new Map<string, BlockEntry>()
   readonly #ended: BlockEntry[] = []
   #sequence = 0
+  #tasks = 0
 
   constructor(options: { readonly journal: RunJournal; readonly run: RunRow; readonly ids: Ids; readonly time: StorageTime }) {
     this.#journal = options.journal
@@ -37,6 +38,11 @@ export class BlockJournal {
   /** Attempts that ended without being made again, in that order. */
   get ended(): readonly BlockEntry[] {
     return this.#ended
+  }
+
+  /** The attempt that began last of those that are open; null between two blocks. */
+  get current(): BlockEntry | null {
+    return [...this.#open.values()].at(-1) ?? null
   }
 
   /** An attempt begins: one commit, together with the end of the block before it. */
@@ -76,6 +82,20 @@ export class BlockJournal {
     await this.#journal.commit()
   }
 
+  /** The steps of a goal block begin: its task is written with the next commit, and ends with the attempt. Null: it was given up on. */
+  beginTask({ runBlockId }: BlockEntry, task: { readonly url: string | null; readonly goal: string | null }): string | null {
+    const entry = this.#open.get(runBlockId)
+    if (entry === undefined) return null
+    const { organizationId, workflowRunId, label: blockLabel, attempt } = entry
+    const taskId = this.#ids.next('tsk')
+    const now = this.#time.now()
+    const place = { taskId, organizationId, workflowRunId, runBlockId, blockLabel, retry: attempt - 1, order: this.#tasks++ }
+    this.#open.set(runBlockId, { ...entry, taskId })
+    this.#journal.stage({ op: 'insert', table: 'tasks', row: { ...place, ...task, status: 'running', createdAt: now, modifiedAt: now } })
+    this.#journal.stage({ op: 'update', table: 'run_blocks', id: runBlockId, set: { taskId } })
+    return taskId
+  }
+
   /** An attempt ended and is made again after `delayMs`. */
   retry(entry: BlockEntry, result: BlockResult, delayMs: number): void {
     const ended = this.#close(entry, result)
@@ -97,16 +117,21 @@ export class BlockJournal {
   }
 
   #close(entry: BlockEntry, result: BlockResult): BlockEntry {
-    const progressed = this.#open.get(entry.runBlockId)?.output ?? null
+    const { output: progressed = null, taskId = null } = this.#open.get(entry.runBlockId) ?? {}
     this.#open.delete(entry.runBlockId)
     const finishedAt = this.#time.now()
     const failure =
       result.status === 'completed'
         ? { failureReason: null, errorCode: null }
         : { failureReason: result.failureReason, errorCode: result.errorCode }
+    if (taskId !== null) {
+      const set = { status: result.status, errorCode: failure.errorCode, modifiedAt: finishedAt }
+      this.#journal.stage({ op: 'update', table: 'tasks', id: taskId, set })
+    }
     return {
       ...entry,
       ...failure,
+      taskId,
       status: result.status,
       output: result.status === 'completed' ? result.output : (result.output ?? progressed),
       branch: result.status === 'completed' && result.branch !== undefined ? { ...result.branch } : null,

@@ -37,7 +37,7 @@ export class BlockRunner {
   /** Runs the block, retries included. Rejects only when the execution itself cannot go on: canceled, taken over, storage gone. */
   async run(params: RunBlockParams): Promise<BlockResult> {
     const { block, signal } = params
-    const { scope, blocks, journal, environment } = this.#state
+    const { scope, blocks, journal, environment, guard } = this.#state
     const place = {
       parentRunBlockId: params.parentRunBlockId,
       currentIndex: scope.currentIndex,
@@ -47,6 +47,7 @@ export class BlockRunner {
       signal.throwIfAborted()
       const entry = await blocks.begin(block, attempt, place)
       const result = this.#storable(block, await this.#attempt(params, entry))
+      guard.attemptEnded()
       const isRetried = attempt <= block.maxRetries && !signal.aborted && (result.status === 'failed' || result.status === 'terminated')
       if (!isRetried) {
         blocks.end(entry, result)

@@ -4,9 +4,13 @@ import type { RunRow } from '../storage/index.js'
 import { BlockJournal } from './block-journal.js'
 import { summarizeBlocks } from './block-summary.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
+import { RunElements } from './element-memory.js'
+import { PinnedPlaybooks } from './pinned-playbooks.js'
 import { RunBrowser } from './run-browser.js'
 import type { RunEnvironment } from './run-environment.js'
+import { RunGuard } from './run-guard.js'
 import { RunJournal } from './run-journal.js'
+import { RunProfile } from './run-profile.js'
 import { RunScope } from './run-scope.js'
 import { createSecrets } from './run-secrets.js'
 import type { RunState } from './run-state.js'
@@ -43,14 +47,26 @@ export function createRunState(params: CreateRunStateParams): RunState {
     nonce: (params.random ?? systemRandom).bytes(16),
     signal,
   })
-  const browser = new RunBrowser({
+  const guard: RunGuard = new RunGuard({
+    policies: environment.scopePolicies,
+    run,
+    workflow: workflow.row,
+    journal,
+    browserSessionId: () => browser.lease?.browserSessionId ?? run.browserSessionId,
+    redact: (value) => secrets.redact(value) as typeof value,
+  })
+  const browser: RunBrowser = new RunBrowser({
+    networkPolicy: () => guard.scope?.network ?? null,
     sessions: environment.sessions,
+    profile: new RunProfile({ sessions: environment.sessions, run, workflow: workflow.row }),
     run,
     clock,
     signal,
     onLost: params.onBrowserLost,
     onPrivateSession: (browserSessionId) => journal.stageRun({ browserSessionId, ownsSession: true }),
   })
+  const elements = new RunElements({ storage, run })
+  const playbooks = new PinnedPlaybooks({ storage, run, workflow: workflow.row })
   const scope: RunScope = new RunScope({
     constants: {
       workflow_title: run.workflowTitle,
@@ -68,7 +84,22 @@ export function createRunState(params: CreateRunStateParams): RunState {
     contextParameters: workflow.definition.parameters.filter((parameter) => parameter.kind === 'context'),
     blockOutputs: run.blockOutputs ?? {},
   })
-  return { environment, run, workflow, scope, secrets, journal, blocks, browser, time, actionCount: 0 }
+  return {
+    environment,
+    run,
+    workflow,
+    scope,
+    secrets,
+    journal,
+    blocks,
+    browser,
+    guard,
+    time,
+    elements,
+    playbooks,
+    actionCount: 0,
+    stepCount: 0,
+  }
 }
 
 /** What templates see as `workflow_run_summary`. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type BrowserAgent, DEFAULT_OBSERVATION_CHARS, type Guardrail } from '../actions/index.js'
 import type { BlockType } from '../blocks/index.js'
 import type { ListenerErrorHandler } from '../events/index.js'
 import { type Clock, type Ids, type Logger, silentLogger, systemClock } from '../runtime/index.js'
@@ -8,11 +9,20 @@ import type { RunDispatcher } from './dispatcher.js'
 import type { RunSessions } from './run-browser.js'
 import type { CodeHandler } from './run-environment.js'
 import { DEFAULT_RUN_LEASE_TTL_MS } from './run-leases.js'
+import type { OrganizationPolicies } from './scope-policies.js'
 
 const port = <T>(what: string, method: keyof T & string) =>
   z.custom<T>((value) => typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[method] === 'function', {
     error: `expected ${what}, an object with the method ${method}()`,
   })
+
+const guardrail = z.custom<Guardrail>((value) => typeof value === 'function', { error: 'expected a function' })
+const organizationPolicy = z.custom<OrganizationPolicies>(
+  (value) => typeof value === 'function' || (typeof value === 'object' && value !== null),
+  {
+    error: 'expected a policy, or a function that gives one for an organisation',
+  },
+)
 
 /** Options of an engine, with their defaults. */
 export const engineOptionsSchema = z.strictObject({
@@ -31,6 +41,13 @@ export const engineOptionsSchema = z.strictObject({
     .default({}),
   /** Where secrets are kept, by the name that `secret` parameters give as `provider`. */
   credentials: z.record(z.string(), port<CredentialProvider>('a CredentialProvider', 'get')).default({}),
+  /**
+   * What every run may do, and where; or a function that says it for each organisation. Workflows and runs may have policies of their own:
+   * each of them has to admit an action. Without any, nothing is checked.
+   */
+  scopePolicy: organizationPolicy.optional(),
+  /** Functions that policies may name as `guardrails`: each is asked before an action, and may refuse it. */
+  guardrails: z.record(z.string(), guardrail).default({}),
   /** Block types beside the built-in ones, made by `defineBlock`. */
   blocks: z
     .array(z.custom<BlockType>((value) => typeof (value as BlockType | null)?.execute === 'function', { error: 'expected a block type' }))
@@ -39,6 +56,10 @@ export const engineOptionsSchema = z.strictObject({
   artifacts: port<ArtifactStore>('an ArtifactStore', 'put').default(() => new MemoryArtifactStore()),
   /** What begins queued runs. In this process by default. */
   dispatcher: port<RunDispatcher>('a RunDispatcher', 'dispatch').optional(),
+  /** Reaches goals that come without steps, and steps that failed (`onFailure: 'agent'`). Without it, these are refused. */
+  agent: port<BrowserAgent>('a BrowserAgent', 'run').optional(),
+  /** Most characters of a page that the agent is shown at once, 1,000 to 1,000,000. */
+  maxObservationChars: z.number().int().min(1_000).max(1_000_000).default(DEFAULT_OBSERVATION_CHARS),
   /** Runs that this engine executes at the same time. */
   concurrency: z.number().int().min(1).default(10),
   /** How long a run's lease lives without a heartbeat, in milliseconds. */
@@ -47,6 +68,8 @@ export const engineOptionsSchema = z.strictObject({
   actionTimeoutMs: z.number().int().min(1).default(15_000),
   /** The same for actions that open a page. */
   navigationTimeoutMs: z.number().int().min(1).default(30_000),
+  /** Whether steps whose element is not found may find it another way that was recorded when it was last touched. */
+  alternativeTargets: z.boolean().default(true),
   /** Deadline of a block attempt that names none, in seconds; null: none but the run's own. */
   blockTimeoutSeconds: z.number().positive().nullable().default(null),
   /** Whether an undefined name in a template is an error instead of an empty text. */

@@ -1,9 +1,12 @@
 import { z } from 'zod'
-import type { BlockCommonInput, WorkflowDefinition, WorkflowDefinitionInput } from '../definition/index.js'
+import type { BlockCommonInput, PlaybookInput, ScopePolicyInput, WorkflowDefinition, WorkflowDefinitionInput } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
+import { browserAddressSchema, oneBrowser } from './browser-reference.js'
 
 const organizationId = z.string().min(1).optional()
 const json = z.json() as unknown as z.ZodType<Json>
+/** Checked by its own parser, which knows the public suffixes and the registered guardrails. */
+const scopePolicy = z.custom<ScopePolicyInput>((value) => typeof value === 'object' && value !== null, { error: 'expected a policy' })
 
 /** Arguments of `createWorkflow`, with their defaults. */
 export const createWorkflowSchema = z.strictObject({
@@ -18,40 +21,62 @@ export const createWorkflowSchema = z.strictObject({
     },
   ),
   isTemplate: z.boolean().default(false),
+  /**
+   * Whether private browsers of its runs begin with what the last one of the same organisation ended with (cookies, storage), unless the run
+   * names a session, a profile or an address.
+   */
+  persistBrowserSession: z.boolean().default(false),
   /** 1 to 480; null is 240. */
   maxElapsedTimeMinutes: z.number().min(1).max(480).nullable().default(null),
   /** Seconds that the finally block has for itself. */
   finallyTimeoutSeconds: z.number().positive().max(86_400).default(300),
   errorCodeMapping: z.record(z.string(), z.string()).nullable().default(null),
+  /** What its runs may do, and where, beside the policy of the engine. */
+  scopePolicy: scopePolicy.nullable().default(null),
+  /** Playbooks that are stored with it, each as its first version; checked by their own parser. */
+  playbooks: z.array(z.custom<PlaybookInput>(() => true)).default([]),
 })
 /** Arguments of {@link WorkflowEngine.createWorkflow}. */
 export type CreateWorkflowParams = z.input<typeof createWorkflowSchema>
 export type CreateWorkflowRequest = z.output<typeof createWorkflowSchema>
 
 /** Arguments of `startRun`, with their defaults. */
-export const startRunSchema = z.strictObject({
-  organizationId,
-  workflowPermanentId: z.string().min(1),
-  /** The newest version when left out. */
-  version: z.number().int().min(1).optional(),
-  /** Values of the workflow's parameters by key. */
-  parameters: z.record(z.string(), z.unknown()).default({}),
-  /** Runs on this session. Without it, a private browser is started when the first block needs one. */
-  browserSessionId: z.string().min(1).optional(),
-  /** Runs only these blocks, in this order, as a plain list; the finally block runs all the same. */
-  blockLabels: z.array(z.string()).min(1, { error: 'expected at least one label' }).optional(),
-  /** Outputs of blocks that are not run, by label. */
-  blockOutputs: z.record(z.string(), json).optional(),
-  /** Higher first. */
-  priority: z.number().int().min(-1_000_000).max(1_000_000).default(0),
-  /** The same key gives back the same run. */
-  idempotencyKey: z.string().min(1).max(500).optional(),
-  /** The host's own facts: at most 20 keys of 64 characters, values of 256. */
-  runMetadata: z
-    .record(z.string().max(64), z.string().max(256))
-    .refine((metadata) => Object.keys(metadata).length <= 20, { error: 'expected at most 20 keys' })
-    .optional(),
-})
+export const startRunSchema = oneBrowser(
+  z.strictObject({
+    organizationId,
+    workflowPermanentId: z.string().min(1),
+    /** The newest version when left out. */
+    version: z.number().int().min(1).optional(),
+    /** Values of the workflow's parameters by key. */
+    parameters: z.record(z.string(), z.unknown()).default({}),
+    /** Runs on this session. Without it, a private browser is started when the first block needs one. */
+    browserSessionId: z.string().min(1).optional(),
+    /** Runs in a private browser that is made from this profile, which stays as it is. Not together with `browserSessionId`. */
+    browserProfileId: z.string().min(1).optional(),
+    /**
+     * DevTools address of a browser that somebody else has started: the run attaches to it and never closes it. Its host must be trusted,
+     * as whoever may name an address may drive what answers there. Not together with the others.
+     */
+    browserAddress: browserAddressSchema.optional(),
+    /** Runs only these blocks, in this order, as a plain list; the finally block runs all the same. */
+    blockLabels: z.array(z.string()).min(1, { error: 'expected at least one label' }).optional(),
+    /** Outputs of blocks that are not run, by label. */
+    blockOutputs: z.record(z.string(), json).optional(),
+    /** Most steps of an agent in a block that names no number, 1 to 1,000. Without it, 25. */
+    maxSteps: z.int().min(1).max(1_000).optional(),
+    /** Higher first. */
+    priority: z.number().int().min(-1_000_000).max(1_000_000).default(0),
+    /** The same key gives back the same run. */
+    idempotencyKey: z.string().min(1).max(500).optional(),
+    /** What the run may do, and where, beside the policies of the engine and of the workflow: each of them has to admit an action. */
+    scopePolicy: scopePolicy.optional(),
+    /** The host's own facts: at most 20 keys of 64 characters, values of 256. */
+    runMetadata: z
+      .record(z.string().max(64), z.string().max(256))
+      .refine((metadata) => Object.keys(metadata).length <= 20, { error: 'expected at most 20 keys' })
+      .optional(),
+  }),
+)
 /** Arguments of {@link WorkflowEngine.startRun}. */
 export type StartRunParams = z.input<typeof startRunSchema>
 export type StartRunRequest = z.output<typeof startRunSchema>

@@ -15,6 +15,8 @@ export type {
   WorkflowRef,
 } from './engine-params.js'
 export type { OrganizationEngine } from './organization-engine.js'
+export type { DeletePlaybookParams, ListPlaybooksParams, PlaybookRef, SavePlaybookParams } from './playbook-params.js'
+export type { StoredPlaybook } from './playbooks.js'
 export type { RunSessions } from './run-browser.js'
 export type { CodeHandler, HandlerParams } from './run-environment.js'
 export type { StopOptions } from './run-executor.js'
@@ -23,5 +25,16 @@ export type { RunHandle, WaitOptions } from './run-handle.js'
 export type { PruneResult } from './run-pruner.js'
 export type { Run } from './run-reader.js'
 export { canTransition, type FinalRunStatus, isFinalStatus, RUN_TRANSITIONS } from './run-status.js'
+export type { RunTimeline } from './run-timeline.js'
+export type { OrganizationPolicies, OrganizationPolicy } from './scope-policies.js'
+export type {
+  AgentActionInput,
+  AgentActionType,
+  RunActionParams,
+  SingleActionInput,
+} from './single-action-params.js'
+export type { SingleActionResult } from './single-action-result.js'
+export type { RunTaskParams } from './task-params.js'
+export type { TimelineAction, TimelineAttempt, TimelineBlock, TimelineStep, TimelineTask } from './timeline-tree.js'
 export { WorkflowEngine } from './workflow-engine.js'
 export type { Workflow } from './workflows.js'

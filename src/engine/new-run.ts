@@ -1,16 +1,30 @@
 import type { Json, RunwrightError } from '../errors/index.js'
 import type { RunResult } from '../events/index.js'
-import { type NewRow, type RunRow, storageNow } from '../storage/index.js'
+import { type NewRow, type RunRow, type RunType, storageNow, type WorkflowRow } from '../storage/index.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
 import type { StartRunRequest } from './engine-params.js'
 import { finalRow } from './run-finalizer.js'
 import { outcomes } from './run-outcome.js'
 import { buildRunResult, secretKeysOf } from './run-result.js'
 
+/** What is asked of a run, whatever it executes. */
+export type RunRequest = StartRunRequest & {
+  readonly organizationId: string
+  /** @default 'workflow' */
+  readonly runType?: RunType
+  /** @default false */
+  readonly dryRun?: boolean
+  readonly maxSteps?: number | undefined
+}
+
 export interface NewRunParams {
   readonly workflowRunId: string
-  readonly request: StartRunRequest & { readonly organizationId: string }
-  readonly workflow: CompiledWorkflow
+  /** The run's own, parsed; null: none. */
+  readonly scopePolicy: RunRow['scopePolicy']
+  readonly request: RunRequest
+  readonly workflow: Pick<CompiledWorkflow, 'definition'> & {
+    readonly row: Pick<WorkflowRow, 'workflowId' | 'workflowPermanentId' | 'title' | 'version'>
+  }
 }
 
 /** The row of a run that was accepted: queued, its parameters coerced. Pure. */
@@ -39,19 +53,24 @@ export function refusedRun(
   return { row: { ...run, ...finalRow(run, result) }, result }
 }
 
-function draftOf({ workflowRunId, request, workflow: { row: workflow } }: NewRunParams) {
+function draftOf({ workflowRunId, request, scopePolicy, workflow: { row: workflow } }: NewRunParams) {
   return {
     workflowRunId,
     organizationId: request.organizationId,
     workflowId: workflow.workflowId,
     workflowPermanentId: workflow.workflowPermanentId,
     workflowTitle: workflow.title,
-    runType: 'workflow' as const,
+    runType: request.runType ?? 'workflow',
     blockLabels: request.blockLabels ?? null,
     blockOutputs: request.blockOutputs ?? null,
     rootWorkflowRunId: workflowRunId,
     browserSessionId: request.browserSessionId ?? null,
+    browserProfileId: request.browserProfileId ?? null,
+    browserAddress: request.browserAddress ?? null,
     ownsSession: false,
+    dryRun: request.dryRun ?? false,
+    maxSteps: request.maxSteps ?? null,
+    scopePolicy,
     priority: request.priority,
     idempotencyKey: request.idempotencyKey ?? null,
     runMetadata: request.runMetadata ?? null,

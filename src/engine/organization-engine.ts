@@ -11,17 +11,30 @@ import type {
   WaitForRunParams,
   WorkflowRef,
 } from './engine-params.js'
+import type { DeletePlaybookParams, ListPlaybooksParams, PlaybookRef, SavePlaybookParams } from './playbook-params.js'
+import type { StoredPlaybook } from './playbooks.js'
 import type { StoredArtifact } from './run-files.js'
 import type { RunHandle } from './run-handle.js'
 import type { PruneResult } from './run-pruner.js'
 import type { Run } from './run-reader.js'
+import type { RunTimeline } from './run-timeline.js'
+import type { RunActionParams } from './single-action-params.js'
+import type { SingleActionResult } from './single-action-result.js'
+import type { RunTaskParams } from './task-params.js'
 import type { Workflow } from './workflows.js'
 
 /** The calls of an engine that name an organisation. */
 export interface EngineCalls {
   createWorkflow(params: CreateWorkflowParams): Promise<Workflow>
   getWorkflow(ref: WorkflowRef): Promise<Workflow>
+  savePlaybook(params: SavePlaybookParams): Promise<StoredPlaybook>
+  getPlaybook(ref: PlaybookRef): Promise<StoredPlaybook>
+  listPlaybooks(params: ListPlaybooksParams): Promise<StoredPlaybook[]>
+  deletePlaybook(params: DeletePlaybookParams): Promise<void>
   startRun(params: StartRunParams): Promise<RunHandle>
+  runTask(params: RunTaskParams): Promise<RunHandle>
+  runAction(params: RunActionParams): Promise<SingleActionResult>
+  getTimeline(ref: RunRef): Promise<RunTimeline>
   getRun(ref: RunRef): Promise<Run>
   listRuns(params?: ListRunsParams): Promise<Run[]>
   waitForRun(params: WaitForRunParams): Promise<RunResult>
@@ -51,8 +64,36 @@ export class OrganizationEngine {
     return this.#engine.getWorkflow(this.#bind(ref))
   }
 
+  savePlaybook(params: Bound<SavePlaybookParams>): Promise<StoredPlaybook> {
+    return this.#engine.savePlaybook(this.#bind(params))
+  }
+
+  getPlaybook(ref: Bound<PlaybookRef>): Promise<StoredPlaybook> {
+    return this.#engine.getPlaybook(this.#bind(ref))
+  }
+
+  listPlaybooks(params: Bound<ListPlaybooksParams>): Promise<StoredPlaybook[]> {
+    return this.#engine.listPlaybooks(this.#bind(params))
+  }
+
+  deletePlaybook(params: Bound<DeletePlaybookParams>): Promise<void> {
+    return this.#engine.deletePlaybook(this.#bind(params))
+  }
+
   startRun(params: Bound<StartRunParams>): Promise<RunHandle> {
     return this.#engine.startRun(this.#bind(params))
+  }
+
+  runTask(params: Bound<RunTaskParams>): Promise<RunHandle> {
+    return this.#engine.runTask(this.#bind(params))
+  }
+
+  runAction(params: Bound<RunActionParams>): Promise<SingleActionResult> {
+    return this.#engine.runAction(this.#bind(params))
+  }
+
+  getTimeline(ref: Bound<RunRef>): Promise<RunTimeline> {
+    return this.#engine.getTimeline(this.#bind(ref))
   }
 
   getRun(ref: Bound<RunRef>): Promise<Run> {

@@ -1,16 +1,31 @@
 import { BlockFailed, NotRunningError } from '../errors/index.js'
 import { type AbortFork, type Clock, forkAbort } from '../runtime/index.js'
-import type { BrowserHandle, SessionLease, SessionPool } from '../sessions/index.js'
-import type { RunRow } from '../storage/index.js'
+import type { BrowserHandle, NetworkPolicy, SessionLease, SessionPool } from '../sessions/index.js'
+import type { RunRow, RunType } from '../storage/index.js'
 import { DownloadCollector } from './download-collector.js'
+import type { ProfileSessions, RunProfile } from './run-profile.js'
+
+/** As what a run holds a session. */
+const RUNNABLE_TYPES: Readonly<Record<RunType, string>> = {
+  workflow: 'workflow_run',
+  block: 'workflow_run',
+  task: 'task',
+  action: 'action',
+}
 
 /** What an engine needs of a pool. */
-export type RunSessions = Pick<SessionPool, 'occupy' | 'createOccupied' | 'close' | 'start' | 'stop' | 'get' | 'hostId'>
+export type RunSessions = Pick<SessionPool, 'occupy' | 'createOccupied' | 'close' | 'start' | 'stop' | 'get' | 'hostId'> &
+  ProfileSessions &
+  Partial<Pick<SessionPool, 'useNetworkGuard'>>
 
 export interface RunBrowserOptions {
   readonly sessions: RunSessions | undefined
   readonly run: RunRow
+  /** What a private browser begins with, and what becomes of its state. */
+  readonly profile: RunProfile
   readonly clock: Clock
+  /** What its requests are held to; null: nothing. */
+  readonly networkPolicy: () => NetworkPolicy | null
   /** Aborts with the execution. */
   readonly signal: AbortSignal
   /** Called once when the lease is lost: the browser crashed, or the lease lapsed. */
@@ -45,13 +60,26 @@ export class RunBrowser {
     return this.#options.run.browserSessionId === null || this.#options.run.ownsSession
   }
 
+  /** Whether the browser is there already, somewhere: a run that cannot have it fails before its first block. */
+  get isGiven(): boolean {
+    return !this.isPrivate || this.#options.run.browserAddress !== null
+  }
+
   /** The browser; occupies the named session, or makes a private one. Concurrent calls share one. */
   async open(): Promise<BrowserHandle> {
     this.#lease ??= this.#begin().catch((error: unknown) => {
       this.#lease = null
       throw error
     })
-    return (await this.#lease).browser
+    const lease = await this.#lease
+    lease.touch() // whoever asks is at work
+    return lease.browser
+  }
+
+  /** Ends the wait for a browser that is still on its way, then saves the state of a private one, where the workflow keeps it. */
+  async saveState(): Promise<void> {
+    await this.#settle()
+    if (this.#held !== null && this.isPrivate) await this.#options.profile.save(this.#held)
   }
 
   /** Ends the wait for a browser that is still on its way, then closes a private session, when there is one; its row is final then. */
@@ -93,11 +121,31 @@ export class RunBrowser {
         code: 'SESSIONS_NOT_CONFIGURED',
       })
     }
-    const runnable = { runnableType: 'workflow_run', runnableId: run.workflowRunId }
+    const networkPolicy = this.#options.networkPolicy() ?? undefined
+    const runnable = { runnableType: RUNNABLE_TYPES[run.runType], runnableId: run.workflowRunId }
+    const isNamed = run.browserSessionId !== null && !run.ownsSession
+    const browserProfileId = isNamed ? null : await this.#options.profile.source()
     const lease =
-      run.browserSessionId !== null && !run.ownsSession
-        ? await sessions.occupy({ organizationId: run.organizationId, browserSessionId: run.browserSessionId, ...runnable, signal })
-        : await sessions.createOccupied({ organizationId: run.organizationId, private: true, runnable, signal })
+      run.browserSessionId !== null && isNamed
+        ? await sessions.occupy({
+            organizationId: run.organizationId,
+            browserSessionId: run.browserSessionId,
+            ...runnable,
+            runnableFence: run.leaseFence, // whoever has the run now takes the session over from a host that lost it
+            networkPolicy,
+            signal,
+          })
+        : await sessions.createOccupied({
+            organizationId: run.organizationId,
+            private: true,
+            guarded: networkPolicy !== undefined && run.browserAddress === null,
+            networkPolicy,
+            runnable,
+            runnableFence: run.leaseFence,
+            signal,
+            ...(run.browserAddress === null ? {} : { browserAddress: run.browserAddress }),
+            ...(browserProfileId === null ? {} : { browserProfileId }),
+          })
     if (signal.aborted) {
       await this.#giveBack(lease)
       throw signal.reason

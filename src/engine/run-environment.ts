@@ -1,4 +1,4 @@
-import type { ActionRouter, PageFacade } from '../actions/index.js'
+import type { ActionRouter, AgentRunner, PageFacade } from '../actions/index.js'
 import type { BlockRegistry } from '../blocks/index.js'
 import type { Templates } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
@@ -8,6 +8,7 @@ import type { Artifacts, Storage } from '../storage/index.js'
 import type { CredentialProvider } from './credentials.js'
 import type { EventFactory } from './event-factory.js'
 import type { RunSessions } from './run-browser.js'
+import type { ScopePolicies } from './scope-policies.js'
 
 /** What a host function of a `code` block gets. */
 export interface HandlerParams {
@@ -34,10 +35,15 @@ export interface RunEnvironment {
   readonly credentials: Readonly<Record<string, CredentialProvider>>
   readonly templates: Templates
   readonly router: ActionRouter
+  /** Null: no agent is configured. */
+  readonly agent: AgentRunner | null
+  readonly scopePolicies: ScopePolicies
   readonly events: EventFactory
   readonly emit: (event: AnyEvent) => void
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
   readonly defaultBlockTimeoutSeconds: number | null
+  /** Whether elements that are not found are looked for by other recorded ways. */
+  readonly alternativeTargets: boolean
 }

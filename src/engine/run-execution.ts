@@ -7,6 +7,7 @@ import type { CompiledWorkflow } from './compiled-workflow.js'
 import { createRunState } from './create-run-state.js'
 import type { RunEnvironment } from './run-environment.js'
 import { abandonRun, finishRun } from './run-finalizer.js'
+import { RunGuests } from './run-guests.js'
 import { afterFinally, outcomeOfBlock, outcomes, type RunOutcome, toPending } from './run-outcome.js'
 import { fetchAllSecrets } from './run-secrets.js'
 import type { RunState } from './run-state.js'
@@ -19,6 +20,8 @@ const DEFAULT_FINALLY_TIMEOUT_SECONDS = 300
 /** One execution of a claimed run: from its claim to its terminal commit. */
 export class RunExecution {
   readonly run: RunRow
+  /** Actions from outside. */
+  readonly guests: RunGuests
   readonly #environment: RunEnvironment
   readonly #state: RunState
   readonly #limitMinutes: number
@@ -41,6 +44,7 @@ export class RunExecution {
       onCommitFailed: (error) => this.#control.abort(error),
       onBrowserLost: (reason) => this.#stage.abort(reason),
     })
+    this.guests = new RunGuests(this.#state, this.#control.signal)
   }
 
   /** Aborts the run: its outcome will be canceled. The request must have been recorded already. */
@@ -57,10 +61,13 @@ export class RunExecution {
   /** Executes the run to its terminal commit. Never rejects: what cannot be written is left to whoever takes the lease over. */
   async execute(): Promise<void> {
     try {
-      await finishRun(this.#state, this.#redacted(await this.#produceOutcome()))
+      const outcome = await this.#produceOutcome()
+      await this.guests.end()
+      await finishRun(this.#state, this.#redacted(outcome))
     } catch (error) {
       this.#environment.logger.warn('run abandoned', { workflowRunId: this.run.workflowRunId, error })
       this.abandon(messageOf(error))
+      await this.guests.end()
       await abandonRun(this.#state)
     } finally {
       this.#walk.dispose()
@@ -90,11 +97,12 @@ export class RunExecution {
 
   /** Secrets and the named session; what fails here has no finally block. */
   async #setUp(): Promise<RunOutcome | null> {
-    const { workflow, secrets, browser } = this.#state
+    const { workflow, secrets, browser, guard } = this.#state
     const { signal } = this.#walk
     try {
+      void guard.scope // a policy that cannot be held ends the run before it begins
       await raceAbort(fetchAllSecrets(secrets, workflow.definition.parameters), signal)
-      if (!browser.isPrivate) await raceAbort(browser.open(), signal)
+      if (browser.isGiven) await raceAbort(browser.open(), signal)
       return null
     } catch (error) {
       if (signal.aborted) return this.#outcomeOfAbort(signal.reason)

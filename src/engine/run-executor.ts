@@ -4,6 +4,7 @@ import type { RunDispatcher } from './dispatcher.js'
 import type { RunCanceller } from './run-canceller.js'
 import type { RunEnvironment } from './run-environment.js'
 import { RunExecution } from './run-execution.js'
+import type { RunGuests } from './run-guests.js'
 import type { RunLeases } from './run-leases.js'
 import type { Workflows } from './workflows.js'
 
@@ -31,6 +32,7 @@ const PICK_UP_LIMIT = 10_000
 /** Executes what the dispatcher hands over: claim, execution, end. */
 export class RunExecutor {
   readonly #options: RunExecutorOptions
+  readonly #executions = new Map<string, RunExecution>()
   /** Aborts when running runs are no longer waited for: what begins nevertheless is canceled. */
   #patience = new AbortController()
 
@@ -62,6 +64,11 @@ export class RunExecutor {
     if (graceful) await settledWithin(idle, { timeoutMs, clock: environment.clock, signal: this.#patience.signal })
     this.hurry()
     await Promise.all([idle, ...leases.all().map(({ run }) => this.#cancel(run))])
+  }
+
+  /** Where actions from outside come into a run that this host executes. */
+  guestsOf(workflowRunId: string): RunGuests | undefined {
+    return this.#executions.get(workflowRunId)?.guests
   }
 
   /** Ends the patience of a `stop()` in flight, or of the next one. */
@@ -97,12 +104,16 @@ export class RunExecutor {
       const { run, claimedAtMs } = claimed
       execution = new RunExecution({ environment, run, workflow: await workflows.loadPinned(run.workflowId) })
       leases.hold(execution, claimedAtMs)
+      this.#executions.set(workflowRunId, execution)
       if (this.#patience.signal.aborted) await this.#cancel(run)
       await execution.execute()
     } catch (error) {
       environment.logger.error('a run could not be executed', { workflowRunId, error })
     } finally {
-      if (execution !== null) leases.drop(execution)
+      if (execution !== null) {
+        leases.drop(execution)
+        if (this.#executions.get(workflowRunId) === execution) this.#executions.delete(workflowRunId)
+      }
     }
   }
 }

@@ -17,6 +17,7 @@ const CLOSE_BROWSER_TIMEOUT_MS = 15_000
  * @throws {StorageError} when the storage failed
  */
 export async function finishRun(state: RunState, outcome: RunOutcome): Promise<void> {
+  await boundedly(state, 'saved', () => state.browser.saveState())
   await boundedly(state, 'closed', () => state.browser.closePrivate())
   closeOpenBlocks(state, outcome)
   const lease = state.browser.isPrivate ? null : state.browser.lease
@@ -85,9 +86,9 @@ function closeOpenBlocks({ blocks }: RunState, outcome: RunOutcome): void {
 }
 
 function resultOf(state: RunState, outcome: RunOutcome): RunResult {
-  const { run, workflow, time, scope, blocks, browser } = state
+  const { run, workflow, time, scope, blocks, browser, stepCount } = state
   return buildRunResult({
-    run,
+    run: { ...run, stepCount },
     outcome,
     summary: summarizeBlocks(blocks.ended),
     outputs: scope.outputs(),
@@ -106,6 +107,7 @@ export function finalRow(run: Pick<RunRow, 'startedAt'>, result: RunResult) {
     errorCode: result.errorCode,
     outputs: result.outputs,
     pendingOutcome: null,
+    stepCount: result.stepCount,
     actionCount: result.actionCount,
     finishedAt: new Date(result.finishedAt),
     durationMs: run.startedAt === null ? null : result.durationSeconds * 1_000,

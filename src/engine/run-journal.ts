@@ -29,8 +29,9 @@ export interface RunJournalOptions {
   readonly onDeferred: (error: unknown) => void
 }
 
-/** How long actions wait for company before they are written on their own. */
+/** How long actions wait for company before they are written on their own: a single one hardly, those of a busy list longer. */
 const FLUSH_DELAY_MS = 50
+const BUSY_FLUSH_DELAY_MS = 1_000
 
 /**
  * The one place that commits a run's writes. Every commit holds the run to be running, under this execution's fence, with no cancel
@@ -42,6 +43,7 @@ export class RunJournal {
   #runChanges: Changes<RunRow> = {}
   #queue: Promise<unknown> = Promise.resolve()
   #timer: Timer | null = null
+  #flushedAtMs = Number.NEGATIVE_INFINITY
   #isClosed = false
 
   constructor(options: RunJournalOptions) {
@@ -67,10 +69,14 @@ export class RunJournal {
   /** Has what waits committed soon, with whatever else comes meanwhile. */
   flushSoon(): void {
     if (this.#timer !== null || this.#isClosed) return
-    this.#timer = this.#options.clock.setTimer(() => {
+    const { clock } = this.#options
+    const isBusy = clock.monotonicMs() - this.#flushedAtMs < BUSY_FLUSH_DELAY_MS
+    const delayMs = isBusy ? BUSY_FLUSH_DELAY_MS : FLUSH_DELAY_MS
+    this.#timer = clock.setTimer(() => {
       this.#timer = null
+      this.#flushedAtMs = clock.monotonicMs()
       this.#write().catch((error: unknown) => (isRefusal(error) ? this.#options.onFailed(error) : this.#options.onDeferred(error)))
-    }, FLUSH_DELAY_MS)
+    }, delayMs)
   }
 
   /** Commits what waits. */

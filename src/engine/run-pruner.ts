@@ -10,6 +10,8 @@ import {
   type RunStatus,
   type Storage,
   type Where,
+  type WorkflowRow,
+  type Write,
 } from '../storage/index.js'
 import { isFinalStatus, RUN_TRANSITIONS } from './run-status.js'
 
@@ -34,6 +36,8 @@ export interface PruneResult {
   readonly runs: number
   readonly runBlocks: number
   readonly actions: number
+  /** Auto-generated ones, of tasks and single actions. */
+  readonly workflows: number
   readonly artifacts: number
   /** Ended private sessions. */
   readonly sessions: number
@@ -61,7 +65,7 @@ export class RunPruner {
   }
 
   async prune(request: PruneRequest): Promise<PruneResult> {
-    const counts: Counts = { runs: 0, runBlocks: 0, actions: 0, artifacts: 0, sessions: 0, viewTokens: 0, skipped: 0 }
+    const counts: Counts = { runs: 0, runBlocks: 0, actions: 0, workflows: 0, artifacts: 0, sessions: 0, viewTokens: 0, skipped: 0 }
     const { storage, artifacts } = this.#options
     const { organizationId, olderThan } = request
     const ended: Where<RunRow> = { organizationId, status: { in: finalStatuses }, finishedAt: { lt: olderThan } }
@@ -93,14 +97,27 @@ export class RunPruner {
     counts.runBlocks += await deleteRows({ storage, table: blocks, where: { workflowRunId: gone }, signal })
     counts.actions += await deleteRows({ storage, table: actions, where: { workflowRunId: gone }, signal })
     for (const table of others) await deleteRows({ storage, table, where: { workflowRunId: gone }, signal })
+    const own = await this.#ownWorkflows(runs)
+    const workflowOf = ({ workflowId }: RunRow): readonly Write[] =>
+      own.has(workflowId) ? [{ op: 'delete', table: 'workflows', id: workflowId }] : []
     counts.runs += await deleteRows({
       storage,
       table: 'runs',
       where: { ...ended, workflowRunId: gone },
-      also: ({ workflowRunId }) => (keepEvents ? [] : [{ op: 'deleteStream', stream: runStream(workflowRunId) }]),
+      also: (run) => [...workflowOf(run), ...streamOf(run, keepEvents)],
       signal,
     })
+    counts.workflows += runs.filter((run) => own.has(run.workflowId) && !kept.has(run.workflowRunId)).length
     return kept
+  }
+
+  /** The workflows that were made for one of these runs each: they go with it, by the same commit. */
+  async #ownWorkflows(runs: readonly RunRow[]): Promise<ReadonlySet<string>> {
+    const ids = runs.flatMap((run) => (run.runType === 'task' || run.runType === 'action' ? [run.workflowId] : []))
+    if (ids.length === 0) return new Set()
+    const where: Where<WorkflowRow> = { workflowId: { in: ids }, status: 'auto_generated' }
+    const rows = await this.#options.storage.find({ table: 'workflows', where, limit: PAGE_SIZE })
+    return new Set(rows.map((row) => row.workflowId))
   }
 
   /** A run that goes on still reads its children: they stay as long as their root. */
@@ -161,6 +178,9 @@ export class RunPruner {
     }
   }
 }
+
+const streamOf = ({ workflowRunId }: RunRow, isKept: boolean): readonly Write[] =>
+  isKept ? [] : [{ op: 'deleteStream', stream: runStream(workflowRunId) }]
 
 interface EachPageParams<R> {
   readonly idOf: (row: R) => string

@@ -1,6 +1,16 @@
 import { type AnyEvent, type EventPayload, runStream } from '../events/index.js'
 import type { Clock, Logger, Random, Ticker } from '../runtime/index.js'
-import { leaseSet, type RunBlockRow, type RunRow, type Storage, storageNow, type Write, whereHeld, whereLapsed } from '../storage/index.js'
+import {
+  leaseSet,
+  type RunBlockRow,
+  type RunRow,
+  type Storage,
+  storageNow,
+  type TaskRow,
+  type Write,
+  whereHeld,
+  whereLapsed,
+} from '../storage/index.js'
 import { summarizeBlocks } from './block-summary.js'
 import type { EventFactory } from './event-factory.js'
 import { finalRow } from './run-finalizer.js'
@@ -95,8 +105,9 @@ export class RunRecovery {
     const blocks = await storage.find({ table: 'run_blocks', where, orderBy: [{ column: 'sequence' }], limit: 10_000 })
     const outcome = outcomeOf(run)
     const finishedAt = await storage.now()
+    const stepCount = await storage.count('steps', where)
     const result = buildRunResult({
-      run,
+      run: { ...run, stepCount },
       outcome,
       summary: summarizeBlocks(blocks),
       outputs: Object.fromEntries([
@@ -115,6 +126,7 @@ export class RunRecovery {
       orderBy: [{ column: 'sequence', direction: 'desc' }],
       limit: 10_000,
     })
+    const tasks = await storage.find({ table: 'tasks', where: { ...where, status: 'running' }, limit: 10_000 })
     const ends = open.map((block) => events.create(run.organizationId, `block.${statusOf(outcome)}`, endOf(block, outcome, finishedAt)))
     const committed = await storage.commit([
       {
@@ -125,6 +137,7 @@ export class RunRecovery {
         set: finalRow(run, result),
       },
       ...open.map((block) => closeBlock(block, outcome, finishedAt)),
+      ...tasks.map((task) => closeTask(task, outcome, finishedAt)),
       {
         op: 'append',
         stream: runStream(run.workflowRunId),
@@ -149,6 +162,12 @@ function closeBlock(block: RunBlockRow, outcome: RunOutcome, finishedAt: Date): 
   const { durationMs, failureReason, errorCode } = endOf(block, outcome, finishedAt)
   const set = { status: statusOf(outcome), failureReason, errorCode, finishedAt, durationMs }
   return { op: 'update', table: 'run_blocks', id: block.runBlockId, where: { status: 'running' }, set }
+}
+
+/** A task ends as its block does. */
+function closeTask({ taskId }: TaskRow, outcome: RunOutcome, finishedAt: Date): Write {
+  const set = { status: statusOf(outcome), errorCode: outcome.errorCode, modifiedAt: finishedAt }
+  return { op: 'update', table: 'tasks', id: taskId, where: { status: 'running' }, set }
 }
 
 function endOf(block: RunBlockRow, outcome: RunOutcome, finishedAt: Date): EventPayload<'block.failed'> {

@@ -3,8 +3,11 @@ import type { Json } from '../errors/index.js'
 import type { RunRow } from '../storage/index.js'
 import type { BlockJournal } from './block-journal.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
+import type { RunElements } from './element-memory.js'
+import type { PinnedPlaybooks } from './pinned-playbooks.js'
 import type { RunBrowser } from './run-browser.js'
 import type { RunEnvironment } from './run-environment.js'
+import type { RunGuard } from './run-guard.js'
 import type { RunJournal } from './run-journal.js'
 import type { RunScope } from './run-scope.js'
 import type { StorageTime } from './storage-time.js'
@@ -19,9 +22,15 @@ export interface RunState {
   readonly journal: RunJournal
   readonly blocks: BlockJournal
   readonly browser: RunBrowser
+  /** What it may do, and where. */
+  readonly guard: RunGuard
   readonly time: StorageTime
+  readonly elements: RunElements
+  readonly playbooks: PinnedPlaybooks
   /** Actions performed so far, failed ones included. */
   actionCount: number
+  /** Attempts at steps so far. */
+  stepCount: number
 }
 
 /** Values that a handler sees: those named by `parameterKeys`, or all but the secrets. */

@@ -1,25 +1,37 @@
 import { coerceParameters } from '../definition/index.js'
-import { BlockNotFoundError, type Json, ParameterError, StorageError } from '../errors/index.js'
+import {
+  BlockNotFoundError,
+  InvalidArgumentError,
+  type Json,
+  ParameterError,
+  StorageError,
+  WorkflowNotFoundError,
+} from '../errors/index.js'
 import { type AnyEvent, runStream } from '../events/index.js'
 import type { Ids } from '../runtime/index.js'
-import type { NewEvent, NewRow, RunRow, Storage } from '../storage/index.js'
+import type { NewEvent, NewRow, RunRow, Storage, Write } from '../storage/index.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
-import type { StartRunRequest } from './engine-params.js'
 import type { EventFactory } from './event-factory.js'
-import { type NewRunParams, queuedRun, refusedRun } from './new-run.js'
+import { type NewRunParams, queuedRun, type RunRequest, refusedRun } from './new-run.js'
 import type { RunSessions } from './run-browser.js'
-import type { Workflows } from './workflows.js'
+import type { ScopePolicies } from './scope-policies.js'
+import type { OwnWorkflow, Workflows } from './workflows.js'
 
 export interface RunSubmissionsOptions {
   readonly storage: Storage
   readonly workflows: Workflows
   readonly sessions: RunSessions | undefined
+  readonly scopePolicies: ScopePolicies
   readonly events: EventFactory
   readonly emit: (event: AnyEvent) => void
   readonly ids: Ids
 }
 
-type Request = StartRunRequest & { readonly organizationId: string }
+/** A run that was accepted; not new when its idempotency key had one already. */
+export interface Submitted {
+  readonly run: RunRow
+  readonly isNew: boolean
+}
 
 /** Accepts runs: validates the request, writes the row, says whether it is to be dispatched. */
 export class RunSubmissions {
@@ -34,11 +46,26 @@ export class RunSubmissions {
    * @throws {WorkflowNotFoundError} {SessionNotFoundError} {BlockNotFoundError} before anything is written
    * @throws {ParameterError} after a failed run was written; `workflowRunId` names it
    */
-  async submit(request: Request): Promise<{ readonly run: RunRow; readonly isNew: boolean }> {
+  async submit(request: RunRequest): Promise<Submitted> {
     const workflow = await this.#options.workflows.load(request)
+    // an auto-generated workflow belongs to the one run that it was made for, and goes with it
+    if (workflow.row.status === 'auto_generated') throw new WorkflowNotFoundError(request.workflowPermanentId, request.version)
     checkLabels(workflow, request)
+    return this.#accept(request, workflow, [])
+  }
+
+  /** The same for a run that brings its own workflow: both are stored by one commit. @throws {SessionNotFoundError} */
+  submitOwn(request: Omit<RunRequest, 'workflowPermanentId' | 'parameters'>, workflow: OwnWorkflow): Promise<Submitted> {
+    const { workflowPermanentId } = workflow.row
+    return this.#accept({ ...request, workflowPermanentId, parameters: {} }, workflow, [workflow.write])
+  }
+
+  async #accept(request: RunRequest, workflow: NewRunParams['workflow'], own: readonly Write[]): Promise<Submitted> {
+    this.#checkBrowser(request)
     if (request.browserSessionId !== undefined) await this.#checkSession(request.organizationId, request.browserSessionId)
-    const params = { workflowRunId: this.#options.ids.next('wr'), request, workflow }
+    await this.#checkProfile(request)
+    const scopePolicy = this.#options.scopePolicies.parse(request.scopePolicy, 'scopePolicy')
+    const params = { workflowRunId: this.#options.ids.next('wr'), request, scopePolicy, workflow }
     let parameters: Readonly<Record<string, Json>>
     try {
       parameters = coerceParameters(workflow.definition.parameters, request.parameters).values
@@ -46,8 +73,29 @@ export class RunSubmissions {
       if (error instanceof ParameterError) await this.#refuse(params, error)
       throw error
     }
-    const run = await this.#insert(queuedRun(params, parameters), params, this.#queued(params))
+    const run = await this.#insert(queuedRun(params, parameters), params, this.#queued(params), own)
     return run === null ? { run: await this.#findByKey(request), isNew: false } : { run, isNew: true }
+  }
+
+  #checkBrowser({ browserAddress }: RunRequest): void {
+    if (browserAddress === undefined || this.#options.sessions !== undefined) return
+    throw new InvalidArgumentError('browserAddress needs an engine with a SessionPool: pass it `sessions`', {
+      path: 'browserAddress',
+      expected: 'an engine with sessions',
+    })
+  }
+
+  /** A named profile must exist; it may be gone when the run begins, which fails then. */
+  async #checkProfile({ organizationId, browserProfileId }: RunRequest): Promise<void> {
+    const { sessions } = this.#options
+    if (browserProfileId === undefined) return
+    if (sessions === undefined) {
+      throw new InvalidArgumentError('browserProfileId needs an engine with a SessionPool: pass it `sessions`', {
+        path: 'browserProfileId',
+        expected: 'an engine with sessions',
+      })
+    }
+    await sessions.getProfile({ organizationId, browserProfileId })
   }
 
   /** A named session must exist here; whether it is free is found out when the run begins. */
@@ -64,10 +112,11 @@ export class RunSubmissions {
   }
 
   /** Null when a run with the same idempotency key exists. */
-  async #insert(row: NewRow<RunRow>, params: NewRunParams, event: NewEvent): Promise<RunRow | null> {
+  async #insert(row: NewRow<RunRow>, params: NewRunParams, event: NewEvent, own: readonly Write[] = []): Promise<RunRow | null> {
     const { storage, emit } = this.#options
     const result = await storage.commit([
       { op: 'insert', table: 'runs', row },
+      ...own,
       { op: 'append', stream: runStream(params.workflowRunId), events: [this.#created(params), event] },
     ])
     if (result.ok) {
@@ -78,7 +127,7 @@ export class RunSubmissions {
     throw new StorageError(`The run could not be stored: ${result.reason}`, { code: 'STORAGE_FAILED', details: { reason: result.reason } })
   }
 
-  async #findByKey({ organizationId, idempotencyKey }: Request): Promise<RunRow> {
+  async #findByKey({ organizationId, idempotencyKey }: RunRequest): Promise<RunRow> {
     const where = { organizationId, idempotencyKey: idempotencyKey ?? null }
     const [run] = await this.#options.storage.find({ table: 'runs', where, limit: 1 })
     if (run !== undefined) return run
@@ -109,7 +158,7 @@ export class RunSubmissions {
 }
 
 /** Labels of the whitelist and of given outputs must exist. @throws {BlockNotFoundError} */
-function checkLabels({ blocks }: CompiledWorkflow, request: Request): void {
+function checkLabels({ blocks }: CompiledWorkflow, request: RunRequest): void {
   const unknown = [...(request.blockLabels ?? []), ...Object.keys(request.blockOutputs ?? {})].filter((label) => !blocks.has(label))
   if (unknown.length > 0) throw new BlockNotFoundError(unknown, [...blocks.keys()])
 }

@@ -26,12 +26,27 @@ import {
   workflowRefSchema,
 } from './engine-params.js'
 import { OrganizationEngine } from './organization-engine.js'
+import {
+  type DeletePlaybookParams,
+  deletePlaybookSchema,
+  type ListPlaybooksParams,
+  listPlaybooksSchema,
+  type PlaybookRef,
+  playbookRefSchema,
+  type SavePlaybookParams,
+  savePlaybookSchema,
+} from './playbook-params.js'
+import type { StoredPlaybook } from './playbooks.js'
 import type { RunSessions } from './run-browser.js'
 import type { StopOptions } from './run-executor.js'
 import type { StoredArtifact } from './run-files.js'
 import { RunHandle } from './run-handle.js'
 import type { PruneResult } from './run-pruner.js'
 import { type Run, toRun } from './run-reader.js'
+import type { RunTimeline } from './run-timeline.js'
+import { type RunActionParams, runActionSchema } from './single-action-params.js'
+import type { SingleActionResult } from './single-action-result.js'
+import { type RunTaskParams, runTaskSchema } from './task-params.js'
 import type { Workflow } from './workflows.js'
 
 /**
@@ -106,19 +121,102 @@ export class WorkflowEngine {
   }
 
   /**
+   * Checks a playbook and stores it with a workflow: as the first version under its name, or as the next one. Runs that are created from
+   * then on use it; those that were created before go on with theirs.
+   * @throws {DefinitionError} `INVALID_DEFINITION`; `issues` names every broken rule
+   * @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND`, also for a template of somebody else
+   * @throws {PlaybookError} `PLAYBOOK_VERSION_CONFLICT` when others kept saving it first; retryable
+   */
+  async savePlaybook(params: SavePlaybookParams): Promise<StoredPlaybook> {
+    const { organizationId, workflowPermanentId, ...playbook } = parseArgument(savePlaybookSchema, params, 'savePlaybook')
+    const place = { organizationId: this.#organization({ organizationId }), workflowPermanentId }
+    return this.#parts.playbooks.save(place, playbook)
+  }
+
+  /**
+   * A version of a playbook; the newest when none is named.
+   * @throws {PlaybookError} `PLAYBOOK_NOT_FOUND`
+   * @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND`
+   */
+  async getPlaybook(ref: PlaybookRef): Promise<StoredPlaybook> {
+    const request = parseArgument(playbookRefSchema, ref, 'getPlaybook')
+    return this.#parts.playbooks.get({ ...request, organizationId: this.#organization(request) })
+  }
+
+  /** The newest version of each playbook of a workflow, by name. @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND` */
+  async listPlaybooks(params: ListPlaybooksParams): Promise<StoredPlaybook[]> {
+    const request = parseArgument(listPlaybooksSchema, params, 'listPlaybooks')
+    return this.#parts.playbooks.list({ ...request, organizationId: this.#organization(request) })
+  }
+
+  /**
+   * Deletes a playbook with all its versions, softly: runs that were created before still find it.
+   * @throws {PlaybookError} `PLAYBOOK_NOT_FOUND`
+   * @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND`
+   */
+  async deletePlaybook(params: DeletePlaybookParams): Promise<void> {
+    const request = parseArgument(deletePlaybookSchema, params, 'deletePlaybook')
+    return this.#parts.playbooks.delete({ ...request, organizationId: this.#organization(request) })
+  }
+
+  /**
    * Queues a run; it begins as soon as a worker is free.
    * @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND`
    * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`
+   * @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND`
    * @throws {BlockNotFoundError} `BLOCK_NOT_FOUND`
    * @throws {ParameterError} `UNKNOWN_PARAMETERS`, `MISSING_PARAMETERS` or `INVALID_PARAMETERS`; a failed run is on record, see `workflowRunId`
    */
   async startRun(params: StartRunParams): Promise<RunHandle> {
     const request = parseArgument(startRunSchema, params, 'startRun')
     const organizationId = this.#organization(request)
-    if (!this.#lifecycle.isRunning) throw new NotRunningError('WorkflowEngine', this.#lifecycle.state)
+    this.#assertRunning()
     const { run, isNew } = await this.#parts.submissions.submit({ ...request, organizationId })
     if (isNew) await this.#parts.dispatcher.dispatch(run.workflowRunId, { priority: run.priority })
     return this.#handle(organizationId, run.workflowRunId)
+  }
+
+  /**
+   * Queues a task: one block of work, described in the call instead of a workflow. It is a run like any other (`runType: 'task'`), of a
+   * workflow of its own that no list shows. What fails while it runs is in its result.
+   * @throws {DefinitionError} `INVALID_DEFINITION` for steps that break a rule
+   * @throws {AgentRequiredError} `AGENT_REQUIRED` for a goal without steps, when no agent is configured
+   * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`
+   * @throws {InvalidArgumentError} `INVALID_ARGUMENT`
+   */
+  async runTask(params: RunTaskParams): Promise<RunHandle> {
+    const request = parseArgument(runTaskSchema, params, 'runTask')
+    const organizationId = this.#organization(request)
+    this.#assertRunning()
+    const { run } = await this.#parts.ownRuns.startTask({ ...request, organizationId })
+    return this.#handle(organizationId, run.workflowRunId)
+  }
+
+  /**
+   * Performs one action and resolves when it has ended, whatever its status: in a run of its own (`runType: 'action'`), or, with
+   * `workflowRunId`, in one that goes on. An action that fails, or whose browser cannot be had, is a result with `status: 'failed'`.
+   * @throws {AgentRequiredError} `AGENT_REQUIRED` for `ai_…`, `validate`, `prompt` and other prompts, when no agent is configured
+   * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`
+   * @throws {RunNotFoundError} `RUN_NOT_FOUND`
+   * @throws {RunNotRunningError} `RUN_NOT_RUNNING`
+   * @throws {RunElsewhereError} `RUN_ELSEWHERE` when another host executes the run
+   * @throws {RunWithoutBrowserError} `RUN_WITHOUT_BROWSER`
+   * @throws {InvalidArgumentError} `INVALID_ARGUMENT`
+   */
+  async runAction(params: RunActionParams): Promise<SingleActionResult> {
+    const request = parseArgument(runActionSchema, params, 'runAction')
+    const organizationId = this.#organization(request)
+    this.#assertRunning()
+    return this.#parts.singleActions.run({ ...request, organizationId })
+  }
+
+  /**
+   * What a run did: its blocks, nested by loop and by conditional, each attempt with its actions newest first.
+   * @throws {RunNotFoundError} `RUN_NOT_FOUND`
+   */
+  async getTimeline(ref: RunRef): Promise<RunTimeline> {
+    const request = parseArgument(runRefSchema, ref, 'getTimeline')
+    return this.#parts.timelines.get({ ...request, organizationId: this.#organization(request) })
   }
 
   /** @throws {RunNotFoundError} `RUN_NOT_FOUND` */
@@ -212,6 +310,10 @@ export class WorkflowEngine {
       ],
       'WorkflowEngine',
     )
+  }
+
+  #assertRunning(): void {
+    if (!this.#lifecycle.isRunning) throw new NotRunningError('WorkflowEngine', this.#lifecycle.state)
   }
 
   #handle(organizationId: string, workflowRunId: string): RunHandle {

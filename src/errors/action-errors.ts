@@ -35,3 +35,12 @@ export class ActionError extends RunwrightError {
     super(message, options)
   }
 }
+
+/** Something that only an agent can do, and the engine has none: pass it one as `agent`. Code `AGENT_REQUIRED`. */
+export class AgentRequiredError extends RunwrightError {
+  static override readonly kind = 'AgentRequiredError'
+  /** @param what - what was asked for, for example `ai_click` */
+  constructor(what: string) {
+    super(`${what} needs an agent, and none is configured`, { code: 'AGENT_REQUIRED', details: { what } })
+  }
+}

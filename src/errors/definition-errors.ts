@@ -37,6 +37,7 @@ export type DefinitionIssueCode =
   | 'INVALID_TEMPLATE'
   | 'AGENT_REQUIRED'
   | 'UNKNOWN_HANDLER'
+  | 'DUPLICATE_PLAYBOOK'
 
 /** One broken rule of a definition. */
 export interface DefinitionIssue {
@@ -54,14 +55,15 @@ export interface DefinitionIssue {
   readonly suggestion?: string | undefined
 }
 
-/** A workflow definition that breaks one or more rules; `issues` holds all of them. Code `INVALID_DEFINITION`. */
+/** A workflow definition, or a playbook, that breaks one or more rules; `issues` holds all of them. Code `INVALID_DEFINITION`. */
 export class DefinitionError extends RunwrightError {
   static override readonly kind = 'DefinitionError'
   readonly issues: readonly DefinitionIssue[]
 
-  constructor(issues: readonly DefinitionIssue[]) {
+  /** @param what - what was checked, as the message begins */
+  constructor(issues: readonly DefinitionIssue[], what = 'The workflow definition') {
     const list = issues.map((issue) => `- ${formatPath(issue.path)}: ${issue.message} (${issue.code})`).join('\n')
-    super(`The workflow definition breaks ${issues.length} rule${issues.length === 1 ? '' : 's'}:\n${list}`, {
+    super(`${what} breaks ${issues.length} rule${issues.length === 1 ? '' : 's'}:\n${list}`, {
       code: 'INVALID_DEFINITION',
       details: { issues: issues as unknown as Json },
     })

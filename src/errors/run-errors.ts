@@ -34,6 +34,36 @@ export class RunNotFoundError extends RunwrightError {
   }
 }
 
+/** Something was asked of a run that only a running one can do. Code `RUN_NOT_RUNNING`; `details.status` says where it is. */
+export class RunNotRunningError extends RunwrightError {
+  static override readonly kind = 'RunNotRunningError'
+  constructor(workflowRunId: string, status: string) {
+    super(`Run ${workflowRunId} is ${status}, not running`, { code: 'RUN_NOT_RUNNING', details: { workflowRunId, status } })
+  }
+}
+
+/** Another host executes the run; only there can it be acted on. Code `RUN_ELSEWHERE`; `details.leaseHolder` names the host. */
+export class RunElsewhereError extends RunwrightError {
+  static override readonly kind = 'RunElsewhereError'
+  constructor(workflowRunId: string, leaseHolder: string | null) {
+    super(`Run ${workflowRunId} is executed by another host: ${leaseHolder ?? 'none at the moment'}`, {
+      code: 'RUN_ELSEWHERE',
+      details: { workflowRunId, leaseHolder },
+    })
+  }
+}
+
+/** The run has no browser at this moment: no block has needed one so far. Code `RUN_WITHOUT_BROWSER`. */
+export class RunWithoutBrowserError extends RunwrightError {
+  static override readonly kind = 'RunWithoutBrowserError'
+  constructor(workflowRunId: string) {
+    super(`Run ${workflowRunId} has no browser: no block has needed one so far`, {
+      code: 'RUN_WITHOUT_BROWSER',
+      details: { workflowRunId },
+    })
+  }
+}
+
 /** A status that the run's present one may not go to. Code `ILLEGAL_TRANSITION`. */
 export class IllegalTransitionError extends RunwrightError {
   static override readonly kind = 'IllegalTransitionError'

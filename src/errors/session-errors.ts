@@ -33,11 +33,19 @@ export class SessionOccupiedError extends SessionError {
   readonly since: Date | null
   /** When its lease ends unless it is renewed. */
   readonly leaseExpiresAt: Date | null
-  constructor(browserSessionId: string, holder: SessionHolder, since: Date | null, leaseExpiresAt: Date | null) {
+  /** How long was waited for it in vain, in milliseconds; null: not at all. */
+  readonly waitedMs: number | null
+  constructor(
+    browserSessionId: string,
+    holder: SessionHolder,
+    since: Date | null,
+    leaseExpiresAt: Date | null,
+    waitedMs: number | null = null,
+  ) {
     super(
       `Browser session ${browserSessionId} is occupied by ${holder.runnableType} ${holder.runnableId}${since ? ` since ${since.toISOString()}` : ''}${
         leaseExpiresAt ? `, lease until ${leaseExpiresAt.toISOString()}` : ''
-      }`,
+      }${waitedMs === null ? '' : `; waited ${Math.round(waitedMs)} ms for it`}`,
       {
         code: 'SESSION_OCCUPIED',
         retryable: true,
@@ -46,12 +54,14 @@ export class SessionOccupiedError extends SessionError {
           holder: { ...holder },
           since: since?.toISOString() ?? null,
           leaseExpiresAt: leaseExpiresAt?.toISOString() ?? null,
+          ...(waitedMs === null ? {} : { waitedMs }),
         },
       },
     )
     this.holder = holder
     this.since = since
     this.leaseExpiresAt = leaseExpiresAt
+    this.waitedMs = waitedMs
   }
 }
 
@@ -68,6 +78,29 @@ export class SessionEndedError extends SessionError {
         : `Browser session ${browserSessionId} has ended: ${options.status}${options.closeReason ? ` (${options.closeReason})` : ''}`,
       { code: options.code, details: { browserSessionId, status: options.status, closeReason: options.closeReason } },
     )
+  }
+}
+
+/** The session takes no new holder: it was retired, or is worn out, and ends with its present lease. Code `SESSION_RETIRED`. */
+export class SessionRetiredError extends SessionError {
+  static override readonly kind = 'SessionRetiredError'
+  constructor(browserSessionId: string, reason: string) {
+    super(`Browser session ${browserSessionId} takes no new holder: ${reason}`, {
+      code: 'SESSION_RETIRED',
+      details: { browserSessionId, reason },
+    })
+  }
+}
+
+/** This host gives out no more sessions: its pool is being drained. Code `POOL_DRAINING`, retryable on another host. */
+export class PoolDrainingError extends SessionError {
+  static override readonly kind = 'PoolDrainingError'
+  constructor(hostId: string) {
+    super(`The session pool of host ${hostId} is being drained and gives out no more sessions`, {
+      code: 'POOL_DRAINING',
+      details: { hostId },
+      retryable: true,
+    })
   }
 }
 
@@ -128,11 +161,74 @@ export class SessionCrashedError extends SessionError {
   }
 }
 
-/** More sessions than this host, or this organisation, may have. Code `POOL_SATURATED`, retryable. */
+/**
+ * A run or lease has a policy of what may be reached, and nothing holds the session's browser to it. Code `SCOPE_NOT_ENFORCEABLE`.
+ * Make the session with `guarded: true`.
+ */
+export class ScopeNotEnforceableError extends SessionError {
+  static override readonly kind = 'ScopeNotEnforceableError'
+  constructor(browserSessionId: string, reason: string) {
+    super(`No policy can be enforced on browser session ${browserSessionId}: ${reason}`, {
+      code: 'SCOPE_NOT_ENFORCEABLE',
+      details: { browserSessionId, reason },
+    })
+  }
+}
+
+/** More sessions than this host, or this organisation, may have, or more who wait than may. Code `POOL_SATURATED`, retryable. */
 export class PoolSaturatedError extends SessionError {
   static override readonly kind = 'PoolSaturatedError'
   constructor(message: string, details: Details) {
     super(message, { code: 'POOL_SATURATED', details, retryable: true })
+  }
+}
+
+/** What stood in the way of an `acquire` until its deadline. */
+export interface AcquireFigures {
+  readonly organizationId: string
+  /** From the call to its deadline, in milliseconds. */
+  readonly waitedMs: number
+  /** Place in the line, 1 for the first; null: its browser was being launched, or its session taken. */
+  readonly position: number | null
+  /** Calls of all organisations that wait on this host. */
+  readonly waiting: number
+  /** Sessions of this host. */
+  readonly sessions: {
+    readonly running: number
+    readonly held: number
+    readonly starting: number
+    readonly ending: number
+    readonly warm: number
+    readonly maxSessions: number
+  }
+}
+
+/** No session came free, and none could be made, by the deadline of `acquire`; `details` holds the figures. Code `ACQUIRE_TIMEOUT`, retryable. */
+export class AcquireTimeoutError extends SessionError {
+  static override readonly kind = 'AcquireTimeoutError'
+  constructor(figures: AcquireFigures) {
+    const { running, held, starting, ending, maxSessions } = figures.sessions
+    const place =
+      figures.position === null ? 'its session was on its way' : `it was number ${figures.position} of ${figures.waiting} in line`
+    super(
+      `No browser session for organisation ${figures.organizationId} within ${Math.round(figures.waitedMs)} ms: ${place}; of ${maxSessions} sessions ${running} run (${held} held), ${starting} start, ${ending} end`,
+      { code: 'ACQUIRE_TIMEOUT', details: { ...figures, sessions: { ...figures.sessions } }, retryable: true },
+    )
+  }
+}
+
+/** Browsers failed to launch several times in a row: none is tried for `retryAfterMs`. Code `BREAKER_OPEN`, retryable. */
+export class BreakerOpenError extends SessionError {
+  static override readonly kind = 'BreakerOpenError'
+  /** In milliseconds. */
+  readonly retryAfterMs: number
+  constructor(failures: number, retryAfterMs: number) {
+    super(`${failures} launches of a browser have failed in a row; the next is tried in ${retryAfterMs} ms`, {
+      code: 'BREAKER_OPEN',
+      details: { failures, retryAfterMs },
+      retryable: true,
+    })
+    this.retryAfterMs = retryAfterMs
   }
 }
 
@@ -145,15 +241,25 @@ export type LaunchFailureCategory =
   | 'crashed'
   | 'timeout'
   | 'aborted'
+  /** Nothing that could be attached to answers at the address. */
+  | 'unreachable'
+  /** The driver cannot attach to browsers that run already. */
+  | 'unsupported'
   | 'unknown'
 
-/** A browser could not be launched; `category` says why. Codes `BROWSER_NOT_FOUND`, `BROWSER_LAUNCH_FAILED`. */
+/** Categories with a code of their own. */
+const LAUNCH_CODES: Readonly<Partial<Record<LaunchFailureCategory, string>>> = {
+  executable_missing: 'BROWSER_NOT_FOUND',
+  profile_locked: 'PROFILE_LOCKED',
+}
+
+/** A browser could not be launched; `category` says why. Codes `BROWSER_NOT_FOUND`, `PROFILE_LOCKED`, `BROWSER_LAUNCH_FAILED`. */
 export class BrowserLaunchError extends SessionError {
   static override readonly kind = 'BrowserLaunchError'
   readonly category: LaunchFailureCategory
   constructor(message: string, options: { category: LaunchFailureCategory; retryable?: boolean; cause?: unknown; details?: Details }) {
     super(message, {
-      code: options.category === 'executable_missing' ? 'BROWSER_NOT_FOUND' : 'BROWSER_LAUNCH_FAILED',
+      code: LAUNCH_CODES[options.category] ?? 'BROWSER_LAUNCH_FAILED',
       details: { category: options.category, ...options.details },
       cause: options.cause,
       retryable: options.retryable ?? false,

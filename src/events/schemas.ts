@@ -32,6 +32,7 @@ const action = {
 const session = { browserSessionId: z.string() }
 const lease = { ...session, runnableType: z.string(), runnableId: z.string(), leaseFence: z.number().int() }
 const viewer = { ...session, viewerId: z.string(), scope: z.enum(['view', 'control']) }
+const profile = { ...session, name: z.string(), kind: z.enum(['snapshot', 'directory']) }
 const artifact = {
   artifactId: z.string(),
   type: z.string(),
@@ -74,6 +75,32 @@ export const eventSchemas = {
     })
     .describe('An action was performed on a page, or failed.'),
   'action.blocked': z.object({ ...action, error: z.object({ code: z.string(), message: z.string() }) }).describe('An action was refused.'),
+  'action.stuck': z
+    .object({
+      workflowRunId: z.string(),
+      runBlockId: z.string(),
+      blockLabel: z.string(),
+      actionId: z.string(),
+      stepIndex: z.number().int(),
+      verdict: z.enum(['warn', 'stop']),
+      reason: z.string(),
+    })
+    .describe('A block attempt gets nowhere: errors in a row, or one action again and again on an unchanged page; `stop` ends an agent.'),
+  'request.blocked': z
+    .object({
+      workflowRunId: z.string(),
+      browserSessionId: z.string().nullable(),
+      host: z.string(),
+      port: z.number().int(),
+      /** Which rule refused it, for example `host` or `private_network`. */
+      rule: z.string(),
+      reason: z.string(),
+      /** The whole address, where it is known: the network guard sees host and port only. */
+      url: z.string().nullable(),
+      /** How often so far; a second event of the same request, at the end of the block attempt, has more than 1. */
+      count: z.number().int(),
+    })
+    .describe('Something that a browser asked the network for was refused.'),
   'session.created': z.object({ ...session, private: z.boolean() }).describe('A session was asked for; its browser is being launched.'),
   'session.started': z
     .object({ ...session, pid: z.number().int().nullable(), displayBackend: z.string().nullable(), launchMs: z.number() })
@@ -82,9 +109,19 @@ export const eventSchemas = {
   'session.renewed': z.object({ ...session, expiresAt: z.string() }).describe('The end of a session was put off.'),
   'session.released': z.object(lease).describe('The session is free again.'),
   'session.lost': z.object({ ...session, reason: z.string() }).describe('The browser of a session is gone.'),
+  'session.relaunched': z
+    .object({ ...session, pid: z.number().int().nullable(), leaseFence: z.number().int(), launchMs: z.number() })
+    .describe('A lost browser was replaced by a new one on the same profile.'),
+  'session.retired': z.object(session).describe('A session takes no new holder and ends with its lease.'),
   'session.closed': z
     .object({ ...session, status: z.enum(['completed', 'failed', 'timeout']), closeReason: z.string() })
     .describe('A session ended.'),
+  'profile.saved': z
+    .object({ ...profile, browserProfileId: z.string(), version: z.number().int(), size: z.number().int() })
+    .describe("The state of a session's browser was saved."),
+  'profile.failed': z
+    .object({ ...profile, code: z.string(), reason: z.string() })
+    .describe("The state of a session's browser could not be saved; what was saved before stays."),
   'display.started': z
     .object({ ...session, backend: z.string(), displayNumber: z.number().int(), startMs: z.number() })
     .describe('A display answers.'),
@@ -113,10 +150,12 @@ export type EventPayload<T extends EventType> = z.infer<(typeof eventSchemas)[T]
 /** Types of the events of an engine. */
 export type RunEventType = Extract<
   EventType,
-  `run.${string}` | `block.${string}` | `action.${string}` | `artifact.${string}` | `workflow.${string}`
+  `run.${string}` | `block.${string}` | `action.${string}` | `request.${string}` | `artifact.${string}` | `workflow.${string}`
 >
 /** Types of the events of sessions. */
 export type SessionEventType = Extract<EventType, `session.${string}`>
+/** Types of the events of saved profiles. */
+export type ProfileEventType = Extract<EventType, `profile.${string}`>
 /** Types of the events of displays and viewers. */
 export type StreamingEventType = Extract<EventType, `display.${string}` | `stream.${string}`>
 

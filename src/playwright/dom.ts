@@ -64,10 +64,12 @@ export interface PageDocument extends PageRoot {
 }
 
 /**
- * Makes a function that Playwright evaluates in the page, where only its text arrives. A bundler that keeps names (esbuild, and so tsx)
- * puts calls of `__name` into every function; in the page there is none, so the text brings its own.
+ * Makes a function that Playwright evaluates in the page, where only its text arrives, and that of its tools: other functions, which it
+ * and they reach as `this`, as a bundler may give names of a module other names. One that keeps names (esbuild, and so tsx) puts calls
+ * of `__name` into every function; in the page there is none, so the text brings its own.
  */
-export function pageScript<F extends (...args: never[]) => unknown>(run: F): F {
-  const text = `(...args) => { const __name = (f) => f; return (${String(run)})(...args) }`
-  return Object.assign((...args: never[]) => run(...args), { toString: () => text }) as unknown as F
+export function pageScript<T extends object, A extends unknown[], R>(run: (this: T, ...args: A) => R, tools?: T): (...args: A) => R {
+  const declared = Object.entries(tools ?? {}).map(([name, tool]) => `${name}: ${String(tool)}`)
+  const text = `(...args) => { const __name = (f) => f; return (${String(run)}).apply({ ${declared.join(',\n')} }, args) }`
+  return Object.assign((...args: A) => run.apply((tools ?? {}) as T, args), { toString: () => text })
 }

@@ -5,6 +5,8 @@ import { pageScript } from './dom.js'
 
 interface ElementFacts {
   tag: string
+  /** Of an input, else null. */
+  inputType: string | null
   role: string | null
   name: string | null
   testId: string | null
@@ -109,6 +111,7 @@ function readFacts(element: PageElement): ElementFacts {
   const stableId = /^[A-Za-z][\w-]*$/.test(element.id) && !/\d{4,}/.test(element.id) // a long number is made up anew on every load
   return {
     tag,
+    inputType: tag === 'input' ? (element.type ?? 'text') : null,
     role: roleOf(),
     name: short(name),
     testId: testId || null,

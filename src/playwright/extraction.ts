@@ -1,28 +1,29 @@
 import type { ElementHandle, Page } from 'playwright-core'
 import type { SelectorRule, Selectors } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
+import { type Blind, READING_TOOLS, type ReadingTools } from './blinder-scripts.js'
 import { pageScript } from './dom.js'
 import { asRule, extractValues } from './extract-values.js'
 import { allMatches } from './locators.js'
 import { type FieldPlan, readPage } from './page-reader.js'
 
 // Its lists are elements in the page, and handles here.
-const READ_PAGE = pageScript(readPage as (params: unknown) => ReturnType<typeof readPage>)
+const READ_PAGE = pageScript(readPage as (this: ReadingTools, params: unknown) => ReturnType<typeof readPage>, READING_TOOLS)
 
 /** What `querySelectorAll` does not know and Playwright's own engine does. */
 const PLAYWRIGHT_CSS = /:(has-text|text|text-is|text-matches|visible|nth-match|right-of|left-of|above|below|near|light)\b/
 
 /**
  * Reads a page by the selectors grammar, in one evaluation: all fields are of the same moment.
- * Only roles, labels and Playwright's own CSS need a look beforehand each, as the page cannot find them by itself.
+ * What is behind blinders is not there. Only roles, labels and Playwright's own CSS need a look beforehand each, as the page cannot find them by itself.
  */
-export async function extractFromPage(page: Page, selectors: Selectors): Promise<Json> {
+export async function extractFromPage(page: Page, selectors: Selectors, blind: Blind): Promise<Json> {
   const finders = new Map<string, SelectorRule>()
   const plan = planFields(selectors, finders)
   const lists: ElementHandle[][] = []
   try {
     for (const rule of finders.values()) lists.push(await allMatches(page, rule).elementHandles())
-    const read = await page.evaluate<ReturnType<typeof readPage>, unknown>(READ_PAGE, { plan, lists })
+    const read = await page.evaluate<ReturnType<typeof readPage>, unknown>(READ_PAGE, { plan, lists, blind })
     return extractValues(selectors, read.fields, read)
   } finally {
     for (const handle of lists.flat()) handle.dispose().catch(() => {}) // the page may be gone, and its handles with it

@@ -1,84 +1,166 @@
 import type { Locator, Page } from 'playwright-core'
+import type { Target } from '../definition/index.js'
 import { ActionError } from '../errors/index.js'
 import { type Clock, withDeadline } from '../runtime/index.js'
 import type { ElementDescriptor, PageInteraction, PageOperationOptions } from '../sessions/ports.js'
+import type { Blind } from './blinder-scripts.js'
+import { refuseBlinded, refuseFocused } from './blinders.js'
+import { setChecked } from './check-boxes.js'
 import { pageScript } from './dom.js'
 import { type ElementFacts, READ_FACTS, toDescriptor } from './element-descriptor.js'
+import { readBeside } from './facts-reader.js'
+import { expectChosen, expectTyped, explainChoice, explainFormat, type FieldParams } from './field-values.js'
 import { resolveLocator } from './locators.js'
 import { atBoundary } from './playwright-errors.js'
 import { scrollElement, scrollPage } from './scroll-scripts.js'
-import { toInputFile } from './upload-file.js'
+import { toInputFile, uploadFile } from './upload-file.js'
 
-/** What an interaction works with; every call of Playwright gets `limits`. */
+interface Limits {
+  readonly timeout: number
+  readonly signal: AbortSignal
+}
+
+/** What an interaction works with. */
 interface InteractionParams<T extends PageInteraction> {
   readonly page: Page
   readonly interaction: T
   /** The element of the target. */
   readonly locator: Locator
-  readonly limits: { readonly timeout: number; readonly signal: AbortSignal }
+  /** For every call of Playwright: what is left of the time. */
+  readonly limits: () => Limits
+  /** For a look at the field before and after. */
+  readonly field: () => FieldParams
 }
 
 type Performer<T extends PageInteraction['type']> = (params: InteractionParams<Extract<PageInteraction, { type: T }>>) => Promise<unknown>
 
 const performers: { readonly [T in PageInteraction['type']]: Performer<T> } = {
-  click: ({ locator, interaction: { button, clickCount }, limits }) => locator.click({ button, clickCount, ...limits }),
-  hover: ({ locator, limits }) => locator.hover(limits),
-  input_text: async ({ locator, interaction: { value, clear }, limits }) => {
-    if (clear) return locator.fill(value, limits)
-    await locator.press('Control+End', limits)
-    return locator.pressSequentially(value, limits)
+  click: ({ locator, interaction: { button, clickCount }, limits }) => locator.click({ button, clickCount, ...limits() }),
+  hover: ({ locator, limits }) => locator.hover(limits()),
+  input_text: async ({ locator, interaction: { value, clear }, limits, field }) => {
+    if (clear) await locator.fill(value, limits())
+    else {
+      await locator.press('Control+End', limits())
+      await locator.pressSequentially(value, limits())
+    }
+    await expectTyped(field(), value, !clear)
   },
-  select_option: ({ locator, interaction: { value, values }, limits }) => locator.selectOption(values ?? value ?? [], limits),
-  check: ({ locator, limits }) => locator.check(limits),
-  uncheck: ({ locator, limits }) => locator.uncheck(limits),
+  select_option: async ({ locator, interaction: { value, values }, limits, field }) =>
+    expectChosen(field(), await locator.selectOption(values ?? value ?? [], limits())),
+  check: ({ locator, limits }) => setChecked(locator, true, limits),
+  uncheck: ({ locator, limits }) => setChecked(locator, false, limits),
   press_key: ({ page, locator, interaction: { key, target }, limits }) =>
-    target === undefined ? page.keyboard.press(key) : locator.press(key, limits),
-  upload_file: ({ locator, interaction: { file }, limits }) => locator.setInputFiles(toInputFile(file), limits),
+    target === undefined ? page.keyboard.press(key) : locator.press(key, limits()),
+  upload_file: ({ page, locator, interaction: { file }, limits }) => uploadFile(page, locator, toInputFile(file), limits),
   drag_and_drop: async ({ page, locator, interaction: { destination }, limits }) =>
-    locator.dragTo(await resolveLocator(page, destination), limits),
+    locator.dragTo(await resolveLocator(page, destination), limits()),
   scroll: ({ page, locator, interaction: { target, direction, amountPx }, limits }) => {
     const step = { direction: direction ?? 'down', amountPx: amountPx ?? null }
     if (target === undefined) return page.evaluate(pageScript(scrollPage), step)
-    return direction === undefined ? locator.scrollIntoViewIfNeeded(limits) : locator.evaluate(pageScript(scrollElement), step, limits)
+    return direction === undefined ? locator.scrollIntoViewIfNeeded(limits()) : locator.evaluate(pageScript(scrollElement), step, limits())
   },
 }
 
+/** The types that the mouse does: what lies over the element gets them. */
+const POINTED: ReadonlySet<PageInteraction['type']> = new Set(['click', 'hover', 'check', 'uncheck', 'drag_and_drop'])
+
+export interface PerformInteractionParams {
+  readonly page: Page
+  readonly interaction: PageInteraction
+  readonly blind: Blind
+  readonly options: PageOperationOptions
+  readonly clock: Clock
+}
+
 /**
- * Finds the interaction's element, notes what it is, and acts on it, all within the interaction's own `timeoutMs` or the call's,
- * whichever is shorter.
+ * Finds the interaction's element, acts on it, and notes what it is while that goes on, all within the interaction's own `timeoutMs` or
+ * the call's, whichever is shorter.
  */
-export async function performInteraction(
-  page: Page,
-  interaction: PageInteraction,
-  options: PageOperationOptions,
-  clock: Clock,
-): Promise<ElementDescriptor | null> {
+export async function performInteraction(params: PerformInteractionParams): Promise<ElementDescriptor | null> {
+  const { page, interaction, options, clock } = params
   const timeoutMs = Math.min(interaction.timeoutMs ?? Number.POSITIVE_INFINITY, options.timeoutMs)
-  const endsAtMs = clock.monotonicMs() + timeoutMs
   const { target, type } = interaction
-  const attempt = { what: type, target, url: page.url(), timeoutMs }
-  const bounded = { signal: options.signal, timeoutMs }
-  const limits = (signal: AbortSignal) => ({ timeout: Math.max(1, endsAtMs - clock.monotonicMs()), signal })
-  /** For the calls that take no signal, and for a page that does not answer at all. */
-  const onTimeout = () =>
-    new ActionError(`${type} took longer than ${timeoutMs} ms: the page does not answer`, {
-      code: 'ACTION_TIMEOUT',
-      details: { url: page.url(), timeoutMs },
-      retryable: true,
-    })
-  const run = async (signal: AbortSignal) => {
+  const run = async (signal: AbortSignal, limits: () => Limits) => {
+    const attempt = { what: type, target, url: page.url(), timeoutMs }
+    const bounded = { signal: options.signal, timeoutMs }
+    await atBoundary(attempt, bounded, () => refuseHidden(params, limits))
     const locator = target === undefined ? page.locator('html') : await resolveLocator(page, target)
-    const facts =
-      target === undefined
-        ? null
-        : await atBoundary(attempt, bounded, () => locator.evaluate<ElementFacts, undefined>(READ_FACTS, undefined, limits(signal)))
     const perform = performers[type] as Performer<PageInteraction['type']>
-    const found = { ...attempt, wasFound: true }
-    await atBoundary(found, bounded, () => perform({ page, interaction: interaction as never, locator, limits: limits(signal) }))
-    return facts === null ? null : toDescriptor(facts, target?.frame)
+    const read = () => (target === undefined ? null : readBeside<ElementFacts>(locator, READ_FACTS, limits(), clock))
+    let facts = POINTED.has(type) ? null : read()
+    const field = () => ({ locator, target: target ?? {}, signal, inputType: facts?.current()?.inputType ?? null })
+    try {
+      const acting = perform({ page, interaction: interaction as never, locator, limits, field })
+      // The mouse waits two frames for its element to stand still: what is read meanwhile costs nothing then.
+      facts ??= read()
+      await atBoundary({ ...attempt, wasFound: () => facts?.current() != null }, bounded, () => acting)
+    } catch (error) {
+      throw await explain(error, interaction, field)
+    } finally {
+      await facts?.finish()
+    }
+    const found = facts?.current() ?? null
+    return found === null ? null : toDescriptor(found, target?.frame)
   }
-  return withDeadline({ run, timeoutMs: timeoutMs + GRACE_MS, onTimeout, signal: options.signal, clock })
+  return inTime({ run, what: type, page, options: { ...options, timeoutMs }, clock })
+}
+
+/** Finds the element of a target, and notes what it is. */
+export function locateElement(
+  params: Omit<PerformInteractionParams, 'interaction'> & { readonly target: Target },
+): Promise<ElementDescriptor> {
+  const { page, target, blind, options, clock } = params
+  const run = async (_signal: AbortSignal, limits: () => Limits) => {
+    const attempt = { what: 'locate', target, url: page.url(), timeoutMs: options.timeoutMs }
+    const facts = await atBoundary(attempt, options, async () => {
+      if (blind !== null) await refuseBlinded({ page, blind, target, isPointer: false, limits: limits() })
+      const locator = await resolveLocator(page, target)
+      return locator.evaluate<ElementFacts, undefined>(READ_FACTS, undefined, limits())
+    })
+    return toDescriptor(facts, target.frame)
+  }
+  return inTime({ run, what: 'locate', page, options, clock })
 }
 
 /** Playwright's own deadline, whose error says more, comes first. */
 const GRACE_MS = 250
+
+interface InTimeParams<T> {
+  readonly run: (signal: AbortSignal, limits: () => Limits) => Promise<T>
+  readonly what: string
+  readonly page: Page
+  readonly options: PageOperationOptions
+  readonly clock: Clock
+}
+
+/** For the calls that take no signal, and for a page that does not answer at all. */
+function inTime<T>({ run, what, page, options, clock }: InTimeParams<T>): Promise<T> {
+  const { timeoutMs, signal } = options
+  const endsAtMs = clock.monotonicMs() + timeoutMs
+  const onTimeout = () =>
+    new ActionError(`${what} took longer than ${timeoutMs} ms: the page does not answer`, {
+      code: 'ACTION_TIMEOUT',
+      details: { url: page.url(), timeoutMs },
+      retryable: true,
+    })
+  const limited = (inner: AbortSignal) => run(inner, () => ({ timeout: Math.max(1, endsAtMs - clock.monotonicMs()), signal: inner }))
+  return withDeadline({ run: limited, timeoutMs: timeoutMs + GRACE_MS, onTimeout, signal, clock })
+}
+
+/** @throws {ActionError} `ACTION_BLOCKED` for an element behind a blinder, and for a key that would go to one */
+async function refuseHidden({ page, interaction, blind, options }: PerformInteractionParams, limits: () => Limits): Promise<void> {
+  if (blind === null) return
+  const { target, type } = interaction
+  const key = interaction.type === 'press_key' ? interaction.key : ''
+  if (target !== undefined) await refuseBlinded({ page, blind, target, isPointer: POINTED.has(type), key, limits: limits() })
+  else if (type === 'press_key') await refuseFocused(page, blind, key, options.signal)
+  if (interaction.type === 'drag_and_drop') {
+    await refuseBlinded({ page, blind, target: interaction.destination, isPointer: true, limits: limits() })
+  }
+}
+
+async function explain(error: unknown, interaction: PageInteraction, field: () => FieldParams): Promise<unknown> {
+  if (interaction.type === 'input_text') return explainFormat(error, field())
+  if (interaction.type === 'select_option') return explainChoice(error, field(), interaction.values ?? [interaction.value ?? ''])
+  return error
+}

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { LaunchSpec } from '../sessions/ports.js'
+import { extensionArguments } from './extensions.js'
 import { BROWSER_MARK } from './process-tree.js'
 
 /** Where a browser keeps what, below the session's folder. */
@@ -40,11 +41,13 @@ export function launchArguments(
   folders: BrowserFolders,
   driverArgs: readonly string[],
   platform = process.platform,
+  extensionFolders: readonly string[] = [],
 ): string[] {
   return [
     ...QUIET,
     `--crash-dumps-dir=${folders.crashes}`,
     ...(spec.headless ? ['--disable-gpu'] : headed(platform)),
+    ...extensionArguments(extensionFolders),
     ...driverArgs,
     ...spec.launchArgs,
   ]

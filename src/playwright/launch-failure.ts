@@ -9,7 +9,12 @@ const SIGNS: readonly { readonly sign: RegExp; readonly category: LaunchFailureC
     category: 'display',
     what: 'its display does not answer',
   },
-  { sign: /ProcessSingleton|profile appears to be in use|SingletonLock/i, category: 'profile_locked', what: 'its profile is in use' },
+  { sign: /ProcessSingleton|profile appears to be in use|SingletonLock|Opening in existing browser session/i, category: 'profile_locked', what: 'its profile is in use' },
+  {
+    sign: /Socket path too long/i,
+    category: 'unknown',
+    what: "the path of the session's folder is too long for the browser's socket; give the pool a shorter baseDirectory",
+  },
   {
     sign: /Failed to bind|Address already in use|Cannot start http server for devtools/i,
     category: 'port',

@@ -31,6 +31,17 @@ export function allMatches(page: Page, target: Target): Locator {
   return byKey(scope, target)
 }
 
+/** The elements of the frames that a target lies in, from the outside in. */
+export function frameLocators(page: Page, target: Target): readonly Locator[] {
+  const found: Locator[] = []
+  let scope: Page | FrameLocator = page
+  for (const frame of target.frame === undefined ? [] : [target.frame].flat()) {
+    found.push(scope.locator(`css=${frame}`))
+    scope = scope.frameLocator(`css=${frame}`)
+  }
+  return found
+}
+
 function byKey(scope: Scope, target: Target): Locator {
   if (target.css !== undefined) return scope.locator(`css=${target.css}`)
   if (target.xpath !== undefined) return scope.locator(`xpath=${target.xpath}`)

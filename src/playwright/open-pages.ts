@@ -1,6 +1,7 @@
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { type Clock, sleep, withDeadline } from '../runtime/index.js'
 import type { PageOperationOptions } from '../sessions/ports.js'
+import type { Blinders } from './blinders.js'
 import { PlaywrightPage } from './playwright-page.js'
 
 /** A tab that a page opens is known to DevTools at once, to Playwright only when its server has answered. */
@@ -10,6 +11,7 @@ export interface OpenPagesParams {
   readonly context: BrowserContext
   readonly browserSession: CDPSession
   readonly clock: Clock
+  readonly blinders: Blinders
   /** Called for every page, before anything can happen in it. */
   readonly onPage: (page: Page) => void
 }
@@ -30,6 +32,14 @@ export class OpenPages {
     this.#params = params
     params.context.on('page', (page) => this.#add(page))
     for (const page of params.context.pages()) this.#add(page)
+    // On the context, which hears of tabs that are not known as pages yet: nothing may stay open, or its page answers nobody.
+    params.context.on('dialog', (dialog) => {
+      const page = dialog.page()
+      const driver = page === null ? this.#recency.at(-1) : this.of(page)
+      if (driver === undefined)
+        dialog.dismiss().catch(() => {}) // its page is gone, and it with it
+      else driver.dialogs.handle(dialog)
+    })
   }
 
   /** Begins to hear of tabs that pages open. */
@@ -87,9 +97,11 @@ export class OpenPages {
       clock: this.#params.clock,
       onFront: () => this.#moveToFront(driver),
       isOpeningTab: () => this.isOpening(),
+      blinders: this.#params.blinders,
     })
     this.#pages.set(page, driver)
     this.#recency.push(driver)
+    page.on('popup', (popup) => this.of(popup).dialogs.follow(driver.dialogs))
     page.on('close', () => {
       this.#pages.delete(page)
       this.#drop(driver)

@@ -1,3 +1,4 @@
+import type { Blind, ReadingTools } from './blinder-scripts.js'
 import type { PageDocument, PageElement, PageRoot } from './dom.js'
 
 declare const document: PageDocument
@@ -18,6 +19,7 @@ export interface FieldPlan {
 interface ReaderParams {
   readonly plan: readonly FieldPlan[]
   readonly lists: readonly (readonly PageElement[])[]
+  readonly blind: Blind
 }
 
 interface Read {
@@ -28,7 +30,14 @@ interface Read {
 }
 
 /** Runs in the page, as text: reads every field of an extraction in one go. It must not lean on anything outside of itself. */
-export function readPage({ plan, lists }: ReaderParams): { fields: Record<string, Read>; baseUrl: string; language: string } {
+export function readPage(
+  this: ReadingTools,
+  { plan, lists, blind }: ReaderParams,
+): { fields: Record<string, Read>; baseUrl: string; language: string } {
+  const tools = this
+  const guard = blind === null ? null : tools.guardOf(blind)
+  guard?.apply()
+  const hidden = blind?.selectors ?? []
   /** Light DOM first; open shadow roots only when that holds nothing, as it means walking every element. */
   function queryCss(root: PageRoot | PageElement, css: string): PageElement[] {
     if (css === ':scope' && root.nodeType === 1) return [root as PageElement]
@@ -48,6 +57,11 @@ export function readPage({ plan, lists }: ReaderParams): { fields: Record<string
     return found
   }
   function find(root: PageRoot | PageElement, field: FieldPlan): PageElement[] {
+    const found = findAll(root, field)
+    if (guard === null) return found
+    return found.filter((node) => !guard.isBlinded((node as { readonly ownerElement?: unknown }).ownerElement ?? node))
+  }
+  function findAll(root: PageRoot | PageElement, field: FieldPlan): PageElement[] {
     if (field.css !== undefined) return queryCss(root, field.css)
     if (field.xpath !== undefined) return queryXpath(root, field.xpath)
     const list = lists[field.list ?? -1] ?? []
@@ -55,15 +69,17 @@ export function readPage({ plan, lists }: ReaderParams): { fields: Record<string
   }
   function textOf(element: PageElement): string {
     const tag = element.tagName.toLowerCase()
-    if (tag === 'select') return Array.from(element.selectedOptions ?? [], (option) => option.text).join(', ')
+    if (tag === 'select') {
+      const chosen = Array.from(element.selectedOptions ?? []).filter((option) => guard === null || !guard.isBlinded(option))
+      return chosen.map((option) => option.text).join(', ')
+    }
     if (tag === 'input' && (element.type === 'checkbox' || element.type === 'radio')) return String(element.checked === true)
     if (tag === 'input' || tag === 'textarea') return element.value ?? ''
-    // biome-ignore lint/performance/useDomNodeTextContent: the text that a reader sees, without hidden parts
-    return element.innerText ?? element.textContent ?? ''
+    return tools.shownText(element, guard, hidden)
   }
   function readOne(element: PageElement, field: FieldPlan): string | null {
     if (element.nodeType !== 1) return element.nodeValue
-    if (field.read === 'html') return element.innerHTML
+    if (field.read === 'html') return guard === null ? element.innerHTML : tools.strippedCopy(element, guard, hidden).innerHTML
     if (field.read === 'attribute') return element.getAttribute(field.attribute ?? '')
     if (field.read === 'link') return element.getAttribute('href') ?? element.getAttribute('src') ?? textOf(element)
     return textOf(element)

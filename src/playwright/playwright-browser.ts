@@ -1,13 +1,27 @@
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { ActionError } from '../errors/index.js'
-import { type Clock, withDeadline } from '../runtime/index.js'
-import type { BrowserHandle, LaunchSpec, PageDownload, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
+import { type Clock, sleep, systemRandom, withDeadline } from '../runtime/index.js'
+import type { BrowserState } from '../sessions/browser-state.js'
+import type {
+  BrowserHandle,
+  LaunchSpec,
+  PageDownload,
+  PageOperationOptions,
+  ProcessIdentity,
+  SanitizeParams,
+} from '../sessions/ports.js'
+import type { RecordedFile, RecordingKind } from '../sessions/recording.js'
+import { Blinders } from './blinders.js'
+import type { BrowserStateKeeper } from './browser-state.js'
 import { DownloadFile } from './download-file.js'
 import { OpenPages } from './open-pages.js'
 import { atBoundary } from './playwright-errors.js'
 import type { PlaywrightPage } from './playwright-page.js'
-import { killBrowserProcesses } from './process-tree.js'
+import { readTreeMemory } from './process-memory.js'
+import { isProcessAlive, killBrowserProcesses } from './process-tree.js'
 import type { ProcessWatch } from './process-watch.js'
+import type { Recordings } from './recordings.js'
+import { sanitize } from './sanitize.js'
 
 export interface PlaywrightBrowserParams {
   readonly context: BrowserContext
@@ -16,18 +30,22 @@ export interface PlaywrightBrowserParams {
   readonly spec: LaunchSpec
   readonly clock: Clock
   readonly watch: ProcessWatch
+  readonly state: BrowserStateKeeper
+  readonly recordings: Recordings
 }
 
-/** A running Chromium over a pipe, made by `PlaywrightDriver.launch`. Dialogs of pages are dismissed by Playwright, as nobody listens to them. */
+/** A running Chromium over a pipe, made by `PlaywrightDriver.launch`. */
 export class PlaywrightBrowser implements BrowserHandle {
   readonly process: ProcessIdentity | null
   readonly browserAddress = null
   readonly #params: PlaywrightBrowserParams
   readonly #pages: OpenPages
+  readonly #blinders: Blinders
   readonly #lostListeners = new Set<(reason: string) => void>()
   readonly #downloadListeners = new Set<(download: PageDownload) => void>()
   readonly #unwatch: () => void
   #isEnding = false
+  #isClosedCleanly = false
   #lostReason: string | null = null
   #closing: Promise<void> | undefined
   #killing: Promise<void> | undefined
@@ -36,7 +54,8 @@ export class PlaywrightBrowser implements BrowserHandle {
     const { context, browserSession, clock, watch } = params
     this.#params = params
     this.process = params.process
-    this.#pages = new OpenPages({ context, browserSession, clock, onPage: (page) => this.#listenTo(page) })
+    this.#blinders = new Blinders(context, clock, systemRandom)
+    this.#pages = new OpenPages({ context, browserSession, clock, blinders: this.#blinders, onPage: (page) => this.#listenTo(page) })
     // A pipe may end 355 ms after its process; a browser may also hang up and live on. The first sign counts.
     context.on('close', () => this.#lose('the browser disconnected'))
     this.#unwatch = params.process === null ? () => {} : watch.watch(params.process, () => this.#lose('the process of the browser ended'))
@@ -78,6 +97,16 @@ export class PlaywrightBrowser implements BrowserHandle {
     await this.#bounded('Probing the browser', options, () => this.#params.browserSession.send('Browser.getVersion'))
   }
 
+  async sanitize(params: SanitizeParams, options: PageOperationOptions): Promise<void> {
+    const { context, state } = this.#params
+    await this.#bounded('Sanitising the browser', options, (signal) => sanitize(context, params, signal))
+    if (params.storage || params.cookies) state.forget()
+  }
+
+  async memory(): Promise<number | null> {
+    return this.process === null ? null : readTreeMemory(this.process)
+  }
+
   onLost(listener: (reason: string) => void): () => void {
     this.#lostListeners.add(listener)
     return () => this.#lostListeners.delete(listener)
@@ -88,7 +117,23 @@ export class PlaywrightBrowser implements BrowserHandle {
     return () => this.#downloadListeners.delete(listener)
   }
 
-  async setBlinders(_selectors: readonly string[], _options: PageOperationOptions): Promise<void> {}
+  async setBlinders(selectors: readonly string[], options: PageOperationOptions): Promise<void> {
+    const anyPage = async () => (await this.activePage(options)).native()
+    await this.#bounded('Setting blinders', options, (signal) => this.#blinders.set(selectors, anyPage, signal))
+  }
+
+  snapshot(options: PageOperationOptions): Promise<BrowserState> {
+    return this.#bounded('Reading the state of the browser', options, (signal) => this.#params.state.read(signal))
+  }
+
+  /** @throws {RecordingError} `RECORDING_FAILED` */
+  finishRecording(kind: RecordingKind, options: PageOperationOptions): Promise<readonly RecordedFile[]> {
+    return this.#bounded(`Recording (${kind})`, options, () => this.#params.recordings.finish(kind))
+  }
+
+  get isClosedCleanly(): boolean {
+    return this.#isClosedCleanly
+  }
 
   /** At the deadline, and on an abort, it is killed instead. */
   close(options: PageOperationOptions): Promise<void> {
@@ -106,13 +151,21 @@ export class PlaywrightBrowser implements BrowserHandle {
   async #close({ timeoutMs, signal }: PageOperationOptions): Promise<void> {
     const { context, clock } = this.#params
     await withDeadline({
-      run: () => context.close(),
+      run: async (bounded) => {
+        await context.close()
+        await this.#exited(bounded) // it may still be writing down its cookies
+        this.#isClosedCleanly = true
+      },
       timeoutMs,
       onTimeout: () => new Error('close hangs'),
       signal,
       clock,
     }).catch(() => {}) // whatever the reason, the kill ends it
     await this.kill() // Chromium's crash handlers go a little after it
+  }
+
+  async #exited(signal: AbortSignal): Promise<void> {
+    while (this.process !== null && isProcessAlive(this.process)) await sleep(this.#params.clock, 10, signal)
   }
 
   async #kill(): Promise<void> {
@@ -142,7 +195,7 @@ export class PlaywrightBrowser implements BrowserHandle {
     return new ActionError(`The browser is gone: ${this.#lostReason ?? 'closed'}`, { code: 'PAGE_CLOSED' })
   }
 
-  #bounded<T>(what: string, options: PageOperationOptions, call: () => Promise<T>): Promise<T> {
+  #bounded<T>(what: string, options: PageOperationOptions, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { timeoutMs, signal } = options
     const onTimeout = () =>
       new ActionError(`${what} took longer than ${timeoutMs} ms`, { code: 'ACTION_TIMEOUT', retryable: true, details: { timeoutMs } })

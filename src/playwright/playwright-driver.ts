@@ -1,18 +1,22 @@
-import { mkdir, readlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
 import type { BrowserContext, CDPSession } from 'playwright-core'
 import { BrowserLaunchError, parseArgument } from '../errors/index.js'
 import { type Clock, sleep, systemClock, withDeadline } from '../runtime/index.js'
-import type { BrowserDriver, BrowserHandle, LaunchSpec, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
+import type { BrowserDriver, BrowserHandle, ConnectSpec, LaunchSpec, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
+import { attach } from './attach.js'
+import { BrowserStateKeeper } from './browser-state.js'
 import { findChromium } from './chromium-finder.js'
+import { EXTENSION_BLOCKERS, extensionFolders } from './extensions.js'
 import { type BrowserFolders, browserEnvironment, browserFolders, launchArguments } from './launch-arguments.js'
-import { launchFailure, lockHolder } from './launch-failure.js'
+import { launchFailure } from './launch-failure.js'
 import { loadPlaywright } from './load-playwright.js'
 import { type PlaywrightDriverOptions, type PlaywrightDriverSettings, playwrightDriverOptionsSchema } from './options.js'
 import { PlaywrightBrowser } from './playwright-browser.js'
 import { identify, killBrowserProcesses } from './process-tree.js'
 import { ProcessWatch } from './process-watch.js'
+import { releaseStaleLock, verifyProfile } from './profile-lock.js'
 import { writePreferences } from './profile-preferences.js'
+import { Recordings } from './recordings.js'
 
 /** It puts a bar into every window: "Chromium is being controlled by automated test software". */
 const UNWANTED_ARGUMENTS = ['--enable-automation']
@@ -46,20 +50,23 @@ export class PlaywrightDriver implements BrowserDriver {
   /**
    * Launches one browser with a fresh or existing profile below `spec.directory`.
    *
-   * @throws {BrowserLaunchError} `BROWSER_NOT_FOUND` or `BROWSER_LAUNCH_FAILED`, with the category; no process is left then
+   * @throws {BrowserLaunchError} `BROWSER_NOT_FOUND`, `PROFILE_LOCKED` or `BROWSER_LAUNCH_FAILED`, with the category; no process is left then
+   * @throws {InvalidArgumentError} `INVALID_ARGUMENT` for an extension that is not registered
    * @throws {DependencyMissingError} `DEPENDENCY_MISSING` when playwright-core is not installed
    */
   async launch(spec: LaunchSpec, options: PageOperationOptions): Promise<BrowserHandle> {
     const { browserType, browserSessionId } = spec
-    const executablePath = findChromium({ browserType, executablePath: this.#settings.executablePath })
+    const { executablePath: given } = this.#settings
+    const executablePath = findChromium({ browserType, executablePath: typeof given === 'object' ? given[browserType] : given })
+    const extensions = extensionFolders(spec, this.#settings.extensions)
     const folders = browserFolders(spec)
     let launching: Promise<BrowserContext> | undefined
     const run = async (signal: AbortSignal) => {
       await prepareFolders(spec, folders)
-      await refuseLockedProfile(spec, folders)
+      await releaseStaleLock(spec, folders.profile)
       signal.throwIfAborted()
-      launching = this.#launchContext({ spec, folders, executablePath, options: { ...options, signal } })
-      return this.#connect(await launching, spec)
+      launching = this.#launchContext({ spec, folders, executablePath, extensions, options: { ...options, signal } })
+      return this.#connect(await launching, spec, folders)
     }
     try {
       const onTimeout = () => timeoutError(browserSessionId, options.timeoutMs)
@@ -70,20 +77,32 @@ export class PlaywrightDriver implements BrowserDriver {
     }
   }
 
+  /**
+   * Attaches to a browser that runs already, by its DevTools address: its own windows and pages. To close it is to detach.
+   *
+   * @throws {BrowserLaunchError} `BROWSER_LAUNCH_FAILED`, with the category `unreachable`, `timeout` or `aborted`
+   * @throws {DependencyMissingError} `DEPENDENCY_MISSING` when playwright-core is not installed
+   */
+  connect(spec: ConnectSpec, options: PageOperationOptions): Promise<BrowserHandle> {
+    return attach(spec, options, this.#clock)
+  }
+
   async #launchContext(params: {
     readonly spec: LaunchSpec
     readonly folders: BrowserFolders
     readonly executablePath: string
+    readonly extensions: readonly string[]
     readonly options: PageOperationOptions
   }): Promise<BrowserContext> {
-    const { spec, folders, executablePath, options } = params
-    const { args, env, locale, timezoneId, ignoreHttpsErrors } = this.#settings
+    const { spec, folders, executablePath, extensions, options } = params
+    const { args, env, ignoreHttpsErrors } = this.#settings
+    const { proxy, extraHttpHeaders, locale = this.#settings.locale, timezoneId = this.#settings.timezoneId } = spec
     const chromium = await loadPlaywright()
     return chromium.launchPersistentContext(folders.profile, {
       executablePath,
       headless: spec.headless,
-      args: launchArguments(spec, folders, args),
-      ignoreDefaultArgs: UNWANTED_ARGUMENTS,
+      args: launchArguments(spec, folders, args, process.platform, extensions),
+      ignoreDefaultArgs: [...UNWANTED_ARGUMENTS, ...(extensions.length === 0 ? [] : EXTENSION_BLOCKERS)],
       env: browserEnvironment(spec, folders, env),
       chromiumSandbox: this.#settings.chromiumSandbox ?? process.getuid?.() !== 0,
       viewport: spec.viewport,
@@ -97,14 +116,22 @@ export class PlaywrightDriver implements BrowserDriver {
       timeout: options.timeoutMs,
       ...(locale === undefined ? {} : { locale }),
       ...(timezoneId === undefined ? {} : { timezoneId }),
+      ...(proxy == null ? {} : { proxy }),
+      ...(extraHttpHeaders === undefined ? {} : { extraHTTPHeaders: { ...extraHttpHeaders } }),
     })
   }
 
-  async #connect(context: BrowserContext, spec: LaunchSpec): Promise<PlaywrightBrowser> {
+  async #connect(context: BrowserContext, spec: LaunchSpec, folders: BrowserFolders): Promise<PlaywrightBrowser> {
     const browserSession = await context.browser()?.newBrowserCDPSession()
     if (browserSession === undefined) throw new Error('Playwright gave no browser for the context')
     const identity = await identityOf(browserSession)
-    const browser = new PlaywrightBrowser({ context, browserSession, process: identity, spec, clock: this.#clock, watch: this.#watch })
+    await verifyProfile(spec, folders.profile, identity)
+    const clock = this.#clock
+    const state = new BrowserStateKeeper({ context, clock, restored: spec.state ?? null })
+    await state.restore()
+    const recordings = new Recordings({ context, folder: folders.artifacts, kinds: spec.record ?? [], clock })
+    await recordings.start()
+    const browser = new PlaywrightBrowser({ context, browserSession, process: identity, spec, clock, watch: this.#watch, state, recordings })
     await browser.start()
     return browser
   }
@@ -140,16 +167,6 @@ async function prepareFolders(spec: LaunchSpec, folders: BrowserFolders): Promis
   const needed = [...Object.values(folders), spec.downloadsDirectory]
   await Promise.all(needed.map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })))
   await writePreferences(folders.profile)
-}
-
-async function refuseLockedProfile(spec: LaunchSpec, folders: BrowserFolders): Promise<void> {
-  const lock = await readlink(join(folders.profile, 'SingletonLock')).catch(() => null) // no lock: the usual case
-  const holder = lock === null ? null : lockHolder(lock)
-  if (holder === null) return
-  throw new BrowserLaunchError(`The profile of session ${spec.browserSessionId} is in use by ${holder}`, {
-    category: 'profile_locked',
-    details: { browserSessionId: spec.browserSessionId, holder, profile: folders.profile },
-  })
 }
 
 async function identityOf(browserSession: CDPSession): Promise<ProcessIdentity | null> {

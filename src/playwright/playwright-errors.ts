@@ -11,7 +11,7 @@ export interface Attempt {
   readonly url: string
   readonly timeoutMs: number
   /** Whether an element that meets the target had been found. */
-  readonly wasFound?: boolean
+  readonly wasFound?: () => boolean
 }
 
 /**
@@ -34,17 +34,18 @@ export function mapError(cause: unknown, attempt: Attempt, signal: AbortSignal):
     return fail('NAVIGATION_FAILED', `${subject} failed: ${netError}`, { reason: netError }, isTransient(netError))
   if (name !== 'TimeoutError') return fail('ACTION_FAILED', `${subject} failed: ${firstLine(message)}`)
   if (attempt.target === undefined) return fail('ACTION_TIMEOUT', `${subject} took longer than ${attempt.timeoutMs} ms`, {}, true)
-  if (attempt.wasFound !== true && !message.includes('locator resolved to')) {
+  if (attempt.wasFound?.() !== true && !message.includes('locator resolved to')) {
     return fail('TARGET_NOT_FOUND', `${describeTarget(attempt.target)} matched nothing within ${attempt.timeoutMs} ms`, {}, true)
   }
   const obstacle = obstacleIn(message)
-  if (obstacle === null && /performing \w+ action/.test(message)) {
+  // an obstacle before the last attempt to act says nothing of that attempt: it may have acted
+  if ((message.match(/[\s\S]*performing \w+ action/)?.[0].length ?? 0) > (obstacle?.endsAt ?? 0)) {
     return fail('ACTION_TIMEOUT', `${subject} took longer than ${attempt.timeoutMs} ms: the page did not answer`, {}, true)
   }
   return fail(
     'TARGET_NOT_ACTIONABLE',
-    `${subject} was not possible within ${attempt.timeoutMs} ms: ${obstacle ?? 'it did not become ready'}`,
-    { obstacle },
+    `${subject} was not possible within ${attempt.timeoutMs} ms: ${obstacle?.text ?? 'it did not become ready'}`,
+    { obstacle: obstacle?.text ?? null },
     true,
   )
 }
@@ -86,7 +87,7 @@ const isTransient = (netError: string) =>
   /CONNECTION|TIMED_OUT|NETWORK_CHANGED|INTERNET_DISCONNECTED|NAME_NOT_RESOLVED|EMPTY_RESPONSE|interrupted/.test(netError)
 
 /** What Playwright's log says last about why it did not act. */
-function obstacleIn(message: string): string | null {
+function obstacleIn(message: string): { readonly text: string; readonly endsAt: number } | null {
   const signs = [
     /<[^\n]* intercepts pointer events/,
     /did not find some options/,
@@ -98,7 +99,7 @@ function obstacleIn(message: string): string | null {
     .map((sign) => [...message.matchAll(new RegExp(sign, 'g'))].at(-1))
     .filter((match) => match !== undefined)
     .sort((a, b) => b.index - a.index)[0]
-  return found === undefined ? null : strip(found[0])
+  return found === undefined ? null : { text: strip(found[0]), endsAt: found.index + found[0].length }
 }
 
 const strip = (text: string) => text.replaceAll(/\p{Cc}\[\d+m/gu, '').trim()

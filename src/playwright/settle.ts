@@ -3,7 +3,7 @@ import { type Clock, raceAbort, sleep, withDeadline } from '../runtime/index.js'
 import type { PageOperationOptions } from '../sessions/ports.js'
 import type { PageDocument } from './dom.js'
 import { pageScript } from './dom.js'
-import type { PageActivity } from './page-activity.js'
+import type { ActivityMark, PageActivity } from './page-activity.js'
 
 declare const document: PageDocument
 declare const requestAnimationFrame: (callback: () => void) => void
@@ -29,13 +29,18 @@ const AFTER_FRAMES = pageScript(afterFrames)
 export interface SettleParams {
   readonly page: Page
   readonly activity: PageActivity
+  /** Only what began after it is waited for. */
+  readonly mark: ActivityMark
   /** Whether a tab that the page opened is not there yet. */
   readonly isOpeningTab: () => boolean
   readonly options: PageOperationOptions
   readonly clock: Clock
 }
 
-/** Waits until a page draws nothing new of its own: loaded, no request in flight, no tab on its way. Rejects only for an abort. */
+/**
+ * Waits until a page draws nothing new of its own: loaded when it is another document than before, no request in flight that began since,
+ * no tab on its way. Rejects only for an abort.
+ */
 export async function settle(params: SettleParams): Promise<void> {
   const { options, clock } = params
   const timeoutMs = Math.min(SETTLE_BUDGET_MS, options.timeoutMs)
@@ -53,13 +58,14 @@ export async function settle(params: SettleParams): Promise<void> {
 }
 
 async function untilQuiet(params: SettleParams, signal: AbortSignal): Promise<void> {
-  const { page, activity, isOpeningTab, clock } = params
+  const { page, activity, mark, isOpeningTab, clock } = params
   while (!page.isClosed() && !signal.aborted) {
     const readyState = await raceAbort(
       page.evaluate<string, undefined>(AFTER_FRAMES, undefined).catch(() => 'navigating'),
       signal,
     )
-    if (readyState === 'complete' && activity.isQuiet && !isOpeningTab()) return
+    const isLoaded = readyState === 'complete' || (readyState !== 'navigating' && !activity.hasNavigatedSince(mark))
+    if (isLoaded && activity.isQuietSince(mark) && !isOpeningTab()) return
     await nextChange(activity, clock, signal)
   }
 }

@@ -1,3 +1,4 @@
+import type { Locator, Page } from 'playwright-core'
 import { ActionError } from '../errors/index.js'
 
 /** A file for an input: a path, or its content. */
@@ -26,4 +27,23 @@ export function toInputFile(file: string): InputFile {
     })
   }
   return file
+}
+
+/** Gives a file to an input, visible or not, or to the chooser that a button opens. */
+export async function uploadFile(
+  page: Page,
+  locator: Locator,
+  file: InputFile,
+  limits: () => { readonly timeout: number; readonly signal: AbortSignal },
+): Promise<void> {
+  try {
+    await locator.setInputFiles(file, limits())
+  } catch (error) {
+    if (!(error instanceof Error) || !/not an HTMLInputElement|not an input|must be .*input/i.test(error.message)) throw error
+    const opening = page.waitForEvent('filechooser', limits())
+    opening.catch(() => {}) // the click may fail first
+    await locator.click(limits())
+    const chooser = await opening
+    await chooser.setFiles(file, limits())
+  }
 }

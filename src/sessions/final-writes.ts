@@ -36,6 +36,7 @@ export function finalWrites(journal: SessionJournal, params: FinalWritesParams):
       where: { organizationId, status: { in: statusesBefore(status) }, ...params.where },
       set: {
         ...NO_LEASE,
+        organizationSlot: null,
         status,
         closeReason,
         // the display of a live host is cleared by its supervisor when it has stopped; a dead host's by whoever ends its session

@@ -8,6 +8,8 @@ import type { SessionPoolSettings } from './options.js'
 import type { LiveSession, SessionRegistry } from './session-registry.js'
 import { LIVE_STATUSES } from './session-status.js'
 
+const MINUTE_MS = 60_000
+
 /** Keeps this host's sessions and its holders' leases alive, and tells holders whose lease could not be kept. */
 export class LeaseHeartbeat {
   readonly #settings: SessionPoolSettings
@@ -131,7 +133,42 @@ export class LeaseHeartbeat {
       if (row === undefined) record.lose(new LeaseLostError(record.browserSessionId, 'its renewal was refused'))
       else record.renewed(row, sentAtMs + leaseTtlMs)
     }
-    await this.extend(records.filter((record) => kept.has(record.browserSessionId)))
+    const renewed = records.filter((record) => kept.has(record.browserSessionId))
+    await this.extend(renewed)
+    await this.#renewActive(renewed)
+  }
+
+  /** Puts the end of sessions off whose holders have been active; a write only where that gains a minute. */
+  async #renewActive(records: readonly LeaseRecord[]): Promise<void> {
+    const { storage, leaseTtlMs, maxLifetimeMinutes } = this.#settings
+    const byTimeout = new Map<number, LeaseRecord[]>()
+    for (const record of records) {
+      const { timeoutMinutes, expiresAt, leaseExpiresAt } = record.row
+      if (!record.isTouched || timeoutMinutes === null || expiresAt === null || leaseExpiresAt === null) continue
+      record.isTouched = false
+      const nowMs = leaseExpiresAt.getTime() - leaseTtlMs // by the storage's clock: the row was written just now
+      if (nowMs + (timeoutMinutes - 1) * MINUTE_MS < expiresAt.getTime()) continue
+      byTimeout.set(timeoutMinutes, [...(byTimeout.get(timeoutMinutes) ?? []), record])
+    }
+    if (byTimeout.size === 0) return
+    const batch = [...byTimeout].map(([timeoutMinutes, touched]) => {
+      const ahead = storageNow({ plusMs: timeoutMinutes * MINUTE_MS })
+      const youngEnough = storageNow({ plusMs: (timeoutMinutes - maxLifetimeMinutes) * MINUTE_MS })
+      return {
+        op: 'updateAll' as const,
+        table: 'browser_sessions' as const,
+        rows: touched.map((record) => ({ id: record.browserSessionId, where: heldUnder(record) })),
+        where: { status: 'running' as const, expiresAt: { lt: ahead }, startedAt: { gte: youngEnough } },
+        set: { expiresAt: ahead, lastActivityAt: storageNow(), modifiedAt: storageNow() },
+      }
+    })
+    const result = await storage.commit(batch)
+    if (!result.ok) return // updateAll never refuses
+    const rows = new Map((result.rows.flat() as BrowserSessionRow[]).map((row) => [row.browserSessionId, row]))
+    for (const record of records) {
+      const row = rows.get(record.browserSessionId)
+      if (row !== undefined) record.row = { ...record.row, expiresAt: row.expiresAt, lastActivityAt: row.lastActivityAt }
+    }
   }
 
   async #renewHost(): Promise<void> {

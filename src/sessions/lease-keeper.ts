@@ -1,22 +1,31 @@
-import { LeaseLostError, SessionEndedError, SessionHostUnavailableError, StaleLeaseError } from '../errors/index.js'
+import { LeaseLostError, SessionEndedError, SessionHostUnavailableError, SessionRetiredError, StaleLeaseError } from '../errors/index.js'
 import { raceAbort } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import { type StoredEvent, storageNow, type Write } from '../storage/storage.js'
 import type { Runnable } from './browser-session.js'
+import type { Checkout } from './checkout.js'
+import { idleFromNow } from './idle-clock.js'
 import type { LeaseHeartbeat } from './lease-heartbeat.js'
 import { LeaseRecord } from './lease-record.js'
 import { heldUnder, type LeaseTerms, leaseColumns, NO_LEASE, takeable } from './lease-terms.js'
 import { occupiedError, refusalOf } from './occupy-refusal.js'
 import type { ReleaseOutcome, SessionPoolSettings } from './options.js'
+import type { NetworkPolicy } from './ports.js'
+import type { PoolGate } from './pool-gate.js'
 import type { SessionCloser } from './session-closer.js'
 import type { SessionJournal } from './session-journal.js'
 import { type LeaseActions, SessionLease } from './session-lease.js'
+import type { SessionNetworks } from './session-network.js'
+import type { SessionRecycler } from './session-recycler.js'
 import type { LiveSession, SessionRegistry } from './session-registry.js'
+import type { SanitizeOptions, SessionSanitizer } from './session-sanitizer.js'
 
 export interface OccupyRequest extends Runnable {
   readonly organizationId: string
   readonly browserSessionId: string
   readonly requestId?: string | undefined
+  readonly runnableFence?: number | undefined
+  readonly networkPolicy?: NetworkPolicy | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -30,6 +39,13 @@ export class LeaseKeeper implements LeaseActions {
   readonly #journal: SessionJournal
   readonly #heartbeat: LeaseHeartbeat
   readonly #closer: SessionCloser
+  readonly #networks: SessionNetworks
+  readonly #gate: PoolGate
+  readonly #checkout: Checkout
+  readonly #recycler: SessionRecycler
+  readonly #sanitizer: SessionSanitizer
+  /** Leases whose session is being sanitised before it is given back. */
+  readonly #cleaning = new Map<LeaseRecord, Promise<void>>()
 
   constructor(parts: {
     readonly settings: SessionPoolSettings
@@ -37,42 +53,59 @@ export class LeaseKeeper implements LeaseActions {
     readonly journal: SessionJournal
     readonly heartbeat: LeaseHeartbeat
     readonly closer: SessionCloser
+    readonly networks: SessionNetworks
+    readonly gate: PoolGate
+    readonly checkout: Checkout
+    readonly recycler: SessionRecycler
+    readonly sanitizer: SessionSanitizer
   }) {
     this.#settings = parts.settings
     this.#registry = parts.registry
     this.#journal = parts.journal
     this.#heartbeat = parts.heartbeat
     this.#closer = parts.closer
+    this.#networks = parts.networks
+    this.#gate = parts.gate
+    this.#checkout = parts.checkout
+    this.#recycler = parts.recycler
+    this.#sanitizer = parts.sanitizer
   }
 
   async occupy(request: OccupyRequest): Promise<SessionLease> {
     const { browserSessionId, organizationId, signal } = request
-    const launching = this.#registry.launching(browserSessionId)
-    if (launching !== undefined) await raceAbort(launching.settled, signal)
     for (let attempt = 1; ; attempt += 1) {
+      const launching = this.#registry.launching(browserSessionId) // or its browser is being replaced
+      if (launching !== undefined) await raceAbort(launching.settled, signal)
       signal?.throwIfAborted()
+      this.#gate.assertOpen()
       const live = this.#registry.live(browserSessionId)
       const isOurs = live !== undefined && live.organizationId === organizationId
-      const lease = isOurs ? await this.#take(live, request) : null
+      if (isOurs) this.#networks.assertEnforceable(live, request.networkPolicy)
+      const isFit = isOurs && live.life.unfit === null
+      const lease = isFit ? await this.#take(live, request) : null
       if (lease !== null) return lease
+      if (isFit && attempt < ATTEMPTS && this.#registry.launching(browserSessionId) !== undefined) continue
       const [row, now] = [await this.#settings.storage.get('browser_sessions', browserSessionId), await this.#settings.storage.now()]
       if (live !== undefined && row !== undefined && isOurs) {
         const again = this.#giveBack(live, row, now, request)
-        if (again !== null) return again
+        if (again !== null) return this.#inForce(live, again, request)
         live.fence = Math.max(live.fence, row.leaseFence)
       }
       const { hostId, leaseTtlMs } = this.#settings
       const isLiveHere = isOurs && this.#registry.isLive(live)
-      const refusal = refusalOf({ browserSessionId, organizationId, row, now, hostId, isLiveHere, leaseTtlMs })
+      const asker = { runnable: request, runnableFence: request.runnableFence }
+      const refusal = refusalOf({ browserSessionId, organizationId, row, now, hostId, isLiveHere, leaseTtlMs, asker })
       if (refusal !== null) throw refusal
+      if (isOurs && !isFit) throw new SessionRetiredError(browserSessionId, `it is being ended (${live.life.unfit})`)
       if (attempt >= ATTEMPTS) throw row === undefined ? new SessionHostUnavailableError(browserSessionId, null) : occupiedError(row)
     }
   }
 
   /** Terms of a new lease on a session whose last one had the fence `fence - 1`. */
-  terms(runnable: Runnable, fence: number, requestId: string | undefined): LeaseTerms {
+  terms(runnable: Runnable, fence: number, asked: Pick<OccupyRequest, 'requestId' | 'runnableFence'>): LeaseTerms {
     const { hostId, leaseTtlMs, random } = this.#settings
-    return { runnable, fence, requestId, hostId, leaseTtlMs, token: random.bytes(18).toString('base64url') }
+    const { requestId, runnableFence } = asked
+    return { runnable, runnableFence, fence, requestId, hostId, leaseTtlMs, token: random.bytes(18).toString('base64url') }
   }
 
   /** The event that goes with the write of a lease. */
@@ -88,7 +121,7 @@ export class LeaseKeeper implements LeaseActions {
     row: BrowserSessionRow,
     endsAtMs: number,
   ): SessionLease {
-    live.lease?.lose(new LeaseLostError(live.browserSessionId, 'it lapsed and somebody else took the session'))
+    live.lease?.lose(new LeaseLostError(live.browserSessionId, 'it lapsed, and the session was taken anew'))
     const record = new LeaseRecord({
       runnable: terms.runnable,
       token: terms.token,
@@ -98,6 +131,9 @@ export class LeaseKeeper implements LeaseActions {
       endsAtMs,
       onEnd: (ended) => {
         if (live.lease === ended) live.lease = undefined
+        this.#networks.end(live)
+        this.#recycler.leaseEnded(live)
+        this.#registry.changed()
       },
     })
     live.lease = record
@@ -110,8 +146,33 @@ export class LeaseKeeper implements LeaseActions {
     return this.#heartbeat.renew(record)
   }
 
-  async release(record: LeaseRecord, outcome: ReleaseOutcome): Promise<void> {
+  async release(record: LeaseRecord, outcome: ReleaseOutcome, sanitize?: SanitizeOptions): Promise<void> {
     if (record.state === 'released') return
+    const pending = this.#cleaning.get(record)
+    if (pending !== undefined) return pending
+    const live = this.#registry.live(record.browserSessionId)
+    if (outcome !== 'ok' || sanitize === undefined || record.state !== 'held' || live === undefined) return this.#release(record, outcome)
+    const cleaning = this.#releaseClean(live, record, sanitize).finally(() => this.#cleaning.delete(record))
+    this.#cleaning.set(record, cleaning)
+    return cleaning
+  }
+
+  /** The lease is kept while the session is sanitised, so that the next holder comes after; what cannot be sanitised is tainted. */
+  async #releaseClean(live: LiveSession, record: LeaseRecord, sanitize: SanitizeOptions): Promise<void> {
+    const { life, browser, browserSessionId } = live
+    let outcome: ReleaseOutcome = 'ok'
+    life.isUnclean = true
+    try {
+      await this.#sanitizer.clean(browser, sanitize)
+    } catch (error) {
+      this.#settings.logger.warn('a session could not be sanitised and is closed', { browserSessionId, error })
+      outcome = 'tainted'
+    }
+    life.isUnclean = false
+    return this.#release(record, outcome)
+  }
+
+  async #release(record: LeaseRecord, outcome: ReleaseOutcome): Promise<void> {
     record.isRenewed = false
     if (outcome !== 'ok' && record.state !== 'lost') {
       const { browserSessionId, organizationId } = record.row
@@ -120,9 +181,12 @@ export class LeaseKeeper implements LeaseActions {
       return
     }
     const isRepeated = record.state === 'releasing' // an earlier write may have been applied although its answer was lost
-    record.beginRelease()
+    this.#beginRelease(record)
     const result = await this.#journal.commit(this.#releaseBatch(record))
     if (result.ok || isRepeated) {
+      const live = this.#registry.live(record.browserSessionId)
+      const row = result.ok ? (result.rows[0]?.[0] as BrowserSessionRow | undefined) : undefined
+      if (live !== undefined && row !== undefined && row.retiredAt !== null) live.life.unfit ??= 'drained' // by another host, perhaps
       record.endRelease(true)
       if (result.ok) this.#journal.emit(result.events)
       return
@@ -135,7 +199,8 @@ export class LeaseKeeper implements LeaseActions {
   }
 
   releaseWrites(record: LeaseRecord): readonly Write[] {
-    record.beginRelease()
+    if (this.#cleaning.has(record)) return [] // it is being released
+    this.#beginRelease(record)
     return record.state === 'releasing' ? this.#releaseBatch(record) : []
   }
 
@@ -148,8 +213,8 @@ export class LeaseKeeper implements LeaseActions {
   /** Null: refused. */
   async #take(live: LiveSession, request: OccupyRequest): Promise<SessionLease | null> {
     const { browserSessionId, organizationId } = live
-    const { runnableType, runnableId, requestId, signal } = request
-    const terms = this.terms({ runnableType, runnableId }, live.fence + 1, requestId)
+    const { runnableType, runnableId, signal } = request
+    const terms = this.terms({ runnableType, runnableId }, live.fence + 1, request)
     const endsAtMs = this.#settings.clock.monotonicMs() + this.#settings.leaseTtlMs
     const result = await this.#journal.commit([
       {
@@ -163,22 +228,39 @@ export class LeaseKeeper implements LeaseActions {
     ])
     if (!result.ok) return null
     const row = result.rows[0]?.[0] as BrowserSessionRow
-    if (!this.#registry.isLive(live)) {
-      const ending = this.#registry.ending(browserSessionId)
-      throw new SessionEndedError(browserSessionId, {
-        code: 'SESSION_ENDED',
-        status: ending?.status ?? 'failed',
-        closeReason: ending?.closeReason ?? 'crashed',
-      })
-    }
+    if (!this.#registry.isLive(live)) return this.#lost(browserSessionId)
     const lease = this.grant(live, terms, row, endsAtMs)
+    const record = live.lease as unknown as LeaseRecord // `grant` has just set it
+    const probing = this.#checkout.begin(live)
+    const isInForce = this.#inForce(live, lease, request)
+    isInForce.catch(() => {}) // awaited below
     this.#journal.emit(result.events)
     if (live.lease !== undefined) await this.#heartbeat.extend([live.lease]).catch(() => {}) // the next heartbeat does it
+    await isInForce
+    if (!(await this.#checkout.finish(live, record, probing))) return this.#lost(browserSessionId)
     if (signal?.aborted) {
       await lease.release().catch(() => {}) // lapses after its TTL
       throw signal.reason
     }
     return lease
+  }
+
+  /** Its browser is gone: null where it is being replaced. */
+  #lost(browserSessionId: string): null {
+    if (this.#registry.launching(browserSessionId) !== undefined) return null
+    const { status = 'failed', closeReason = 'crashed' } = this.#registry.ending(browserSessionId) ?? {}
+    throw new SessionEndedError(browserSessionId, { code: 'SESSION_ENDED', status, closeReason })
+  }
+
+  /** The lease, once its policy holds; what cannot be held to it is given back. */
+  async #inForce(live: LiveSession, lease: SessionLease, { networkPolicy }: OccupyRequest): Promise<SessionLease> {
+    try {
+      await this.#networks.begin(live, networkPolicy)
+      return lease
+    } catch (error) {
+      await lease.release().catch(() => {}) // lapses after its TTL
+      throw error
+    }
   }
 
   /** The asker's own lease, when it holds the session already and asks with the same request id. */
@@ -198,6 +280,12 @@ export class LeaseKeeper implements LeaseActions {
     return this.grant(live, { runnable: { runnableType, runnableId }, token: row.leaseToken, fence: row.leaseFence }, row, endsAtMs)
   }
 
+  #beginRelease(record: LeaseRecord): void {
+    const live = this.#registry.live(record.browserSessionId)
+    if (live?.lease === record) this.#recycler.leaseEnding(live)
+    record.beginRelease()
+  }
+
   #releaseBatch(record: LeaseRecord): readonly Write[] {
     const { browserSessionId, organizationId } = record.row
     const payload = { browserSessionId, ...record.runnable, leaseFence: record.fence }
@@ -207,7 +295,7 @@ export class LeaseKeeper implements LeaseActions {
         table: 'browser_sessions',
         id: browserSessionId,
         where: heldUnder(record),
-        set: { ...NO_LEASE, lastActivityAt: storageNow(), modifiedAt: storageNow() },
+        set: { ...NO_LEASE, ...idleFromNow(record.row.idleTimeoutMinutes), lastActivityAt: storageNow(), modifiedAt: storageNow() },
       },
       this.#journal.append(browserSessionId, [this.#journal.event('session.released', organizationId, payload)]),
     ]

@@ -27,6 +27,8 @@ export class LeaseRecord {
   endsAtMs: number
   /** Whether the heartbeat renews it: not after `release()`, so that a release that failed lapses by itself. */
   isRenewed = true
+  /** Whether its holder has been active since the last heartbeat. */
+  isTouched = false
   #state: LeaseState = 'held'
   #lossInWaiting: SessionError | undefined
   readonly #controller = new AbortController()

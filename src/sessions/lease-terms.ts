@@ -19,6 +19,7 @@ export function isFree(leaseTtlMs: number): readonly SessionWhere[] {
 export const NO_LEASE = {
   runnableType: null,
   runnableId: null,
+  runnableFence: null,
   leaseToken: null,
   leaseHolder: null,
   leaseRequestId: null,
@@ -28,6 +29,8 @@ export const NO_LEASE = {
 
 export interface LeaseTerms {
   readonly runnable: Runnable
+  /** Fence of the runnable's own lease; undefined: it has none. */
+  readonly runnableFence?: number | undefined
   readonly token: string
   readonly fence: number
   readonly hostId: string
@@ -40,6 +43,8 @@ export function leaseColumns(terms: LeaseTerms): SessionChanges {
   return {
     runnableType: terms.runnable.runnableType,
     runnableId: terms.runnable.runnableId,
+    runnableFence: terms.runnableFence ?? null,
+    idleExpiresAt: null,
     leaseToken: terms.token,
     leaseFence: terms.fence,
     leaseHolder: terms.hostId,
@@ -51,7 +56,15 @@ export function leaseColumns(terms: LeaseTerms): SessionChanges {
   }
 }
 
-/** What must hold of a row for it to be taken: alive, not expired, this host's, its host alive, free, and not taken since `fence - 1`. */
+/** The columns of a holder that the same runnable takes over from at once: it runs under an older fence, so that this one is dead. */
+export function isOutrunBy({ runnable, runnableFence }: Pick<LeaseTerms, 'runnable' | 'runnableFence'>): readonly SessionWhere[] {
+  return runnableFence === undefined ? [] : [{ ...runnable, runnableFence: { lt: runnableFence } }]
+}
+
+/**
+ * What must hold of a row for it to be taken: alive, not retired, not expired, this host's, its host alive, free (or held by the same
+ * runnable under an older fence), and not taken since `fence - 1`.
+ */
 export function takeable(terms: LeaseTerms & { readonly organizationId: string }): SessionWhere {
   return {
     organizationId: terms.organizationId,
@@ -60,7 +73,8 @@ export function takeable(terms: LeaseTerms & { readonly organizationId: string }
     hostId: terms.hostId,
     hostLeaseExpiresAt: { gt: storageNow() },
     leaseFence: terms.fence - 1,
-    any: isFree(terms.leaseTtlMs),
+    retiredAt: null,
+    any: [...isFree(terms.leaseTtlMs), ...isOutrunBy(terms)],
   }
 }
 

@@ -4,9 +4,10 @@ import {
   SessionHostUnavailableError,
   SessionNotFoundError,
   SessionOccupiedError,
+  SessionRetiredError,
 } from '../errors/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
-import { graceMs } from './lease-terms.js'
+import { graceMs, type LeaseTerms } from './lease-terms.js'
 import { isFinalStatus } from './session-status.js'
 
 export interface RefusalFacts {
@@ -19,6 +20,8 @@ export interface RefusalFacts {
   /** Whether this process has the session's browser in its hands. */
   readonly isLiveHere: boolean
   readonly leaseTtlMs: number
+  /** Who asks. */
+  readonly asker?: Pick<LeaseTerms, 'runnable' | 'runnableFence'>
 }
 
 /** Whether the row is held by somebody, the grace after a lapse included. */
@@ -32,6 +35,13 @@ export function occupiedError(row: BrowserSessionRow): SessionOccupiedError {
   return new SessionOccupiedError(row.browserSessionId, holder, row.leaseSince, row.leaseExpiresAt)
 }
 
+/** Whether its holder is the asker itself, under an older fence. */
+function isOutrun(row: BrowserSessionRow, asker: RefusalFacts['asker']): boolean {
+  if (asker?.runnableFence === undefined || row.runnableFence === null) return false
+  const { runnableType, runnableId } = asker.runnable
+  return row.runnableType === runnableType && row.runnableId === runnableId && row.runnableFence < asker.runnableFence
+}
+
 /**
  * Why a session could not be taken, from one read made after the refusal. Null: nothing stands in the way any more
  * (its holder let go in between), so that the caller tries again.
@@ -43,7 +53,8 @@ export function refusalOf(facts: RefusalFacts): SessionError | null {
     new SessionEndedError(browserSessionId, { code, status: row.status, closeReason: row.closeReason })
   if (isFinalStatus(row.status)) return ended('SESSION_ENDED')
   if (row.hostId !== facts.hostId || !facts.isLiveHere) return new SessionHostUnavailableError(browserSessionId, row.hostId)
-  if (isHeld(row, now, facts.leaseTtlMs)) return occupiedError(row)
+  if (isHeld(row, now, facts.leaseTtlMs) && !isOutrun(row, facts.asker)) return occupiedError(row)
+  if (row.retiredAt !== null) return new SessionRetiredError(browserSessionId, `it was retired at ${row.retiredAt.toISOString()}`)
   if (row.expiresAt !== null && row.expiresAt <= now) return ended('SESSION_EXPIRED')
   if (row.hostLeaseExpiresAt === null || row.hostLeaseExpiresAt <= now) return new SessionHostUnavailableError(browserSessionId, row.hostId)
   return null

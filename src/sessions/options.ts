@@ -2,11 +2,18 @@ import { hostname, tmpdir } from 'node:os'
 import { z } from 'zod'
 import type { ListenerErrorHandler } from '../events/index.js'
 import { type Clock, type Ids, type Logger, type Random, silentLogger, systemClock, systemRandom } from '../runtime/index.js'
+import type { ArtifactStore } from '../storage/artifacts/artifact-store.js'
+import { MemoryArtifactStore } from '../storage/artifacts/memory-artifact-store.js'
 import type { Storage } from '../storage/storage.js'
 import type { CloseReason } from '../storage/tables/browser-sessions.js'
 import type { Display } from '../streaming/display.js'
 import type { SessionView } from '../streaming/session-view.js'
-import type { BrowserDriver } from './ports.js'
+import { browserOptionsShape, profileShapes } from './browser-options.js'
+import type { ProxyProvider } from './launch-sources.js'
+import type { Meter } from './meter.js'
+import type { BrowserDriver, NetworkGuard, NetworkPolicy } from './ports.js'
+import { MAX_LIFETIME_MINUTES } from './renewal.js'
+import type { SessionHook } from './session-hooks.js'
 
 /** What the pool needs of a `StreamingSupervisor`. */
 export interface SessionStreaming {
@@ -14,11 +21,15 @@ export interface SessionStreaming {
   start(): Promise<boolean>
   stop(): Promise<void>
   startDisplay(params: {
-    readonly organizationId: string
+    readonly organizationId?: string
     readonly browserSessionId: string
     readonly viewport: { readonly width: number; readonly height: number } | null
     readonly signal?: AbortSignal
+    /** For a session that has no row yet, and is nobody's: `claimDisplay` follows when it has. */
+    readonly isSpare?: boolean
   }): Promise<Display>
+  /** The display of a spare is that of a session from here on. */
+  claimDisplay(params: { readonly organizationId: string; readonly browserSessionId: string }): Promise<unknown>
   stopDisplay(params: { readonly browserSessionId: string }): Promise<unknown>
   /** Hands over the view of a session's pages; the returned function takes it back. */
   registerView(browserSessionId: string, view: SessionView): () => void
@@ -31,6 +42,15 @@ const port = <T>(what: string, method: keyof T & string) =>
     error: `expected ${what}, an object with the method ${method}()`,
   })
 const id = z.string().min(1)
+const idleMinutes = z.number().positive().max(1_440)
+const hook = z.custom<SessionHook>((value) => typeof value === 'function', { error: 'expected a function' }).optional()
+const recycleLimits = z
+  .strictObject({
+    maxUses: z.number().int().min(1).optional(),
+    maxAgeMinutes: z.number().positive().optional(),
+    maxMemoryMb: z.number().positive().optional(),
+  })
+  .optional()
 
 /** Options of a pool, with their defaults. */
 export const sessionPoolOptionsSchema = z.strictObject({
@@ -40,6 +60,15 @@ export const sessionPoolOptionsSchema = z.strictObject({
   driver: port<BrowserDriver>('a BrowserDriver', 'launch'),
   /** Gives each headed browser a display of its own. Without it there is no live view. */
   streaming: port<SessionStreaming>('a StreamingSupervisor', 'startDisplay').optional(),
+  /** Stands between guarded browsers and the network; an engine brings one along. Without it, no session can be `guarded`. */
+  networkGuard: port<NetworkGuard>('a NetworkGuard', 'open').optional(),
+  /**
+   * Where profiles, and what is kept and recorded of sessions, have their bytes; an engine on the same storage wants the same one.
+   * @default in memory
+   */
+  artifacts: port<ArtifactStore>('an ArtifactStore', 'put').default(() => new MemoryArtifactStore()),
+  /** What `proxyLocation` names. Without it, no session can have a proxy. */
+  proxies: port<ProxyProvider>('a ProxyProvider', 'get').optional(),
   /** Organisation of every call that names none. */
   organizationId: id.optional(),
   /** @default the host's clock */
@@ -54,8 +83,18 @@ export const sessionPoolOptionsSchema = z.strictObject({
   hostId: id.optional(),
   /** Names the machine on which hosts can see each other's processes. @default the machine's host name */
   machineId: id.default(() => hostname()),
-  /** Browsers of this host at the same time, those that start or end included. @default 10 */
+  /** Browsers of this host at the same time, those that start or end and warm spares included. @default 10 */
   maxSessions: z.number().int().min(1).default(10),
+  /** Sessions of one organisation at the same time over all hosts of the storage; every host should have the same. @default no limit */
+  maxSessionsPerOrganization: z.number().int().min(1).max(10_000).optional(),
+  /** Calls of `acquire` and of `occupy` with `wait` that may wait at the same time. @default 100 */
+  maxQueue: z.number().int().min(0).default(100),
+  /** How long an `acquire` may take, in milliseconds: waiting, launch and probe. @default 30_000 */
+  acquireTimeoutMs: z.number().int().min(1).default(30_000),
+  /** Browsers that may be starting at the same time; the others wait for their turn. @default 8 */
+  launchConcurrency: z.number().int().min(1).default(8),
+  /** Browsers that are kept launched and clean for sessions to come, see {@link WarmOptions}. @default none */
+  warm: z.lazy(() => warmOptionsSchema).optional(),
   /** How long a lease lives without a heartbeat (every third of it), in milliseconds. @default 30_000 */
   leaseTtlMs: z.number().int().min(1_000).default(30_000),
   /** Limit of a browser's launch, in milliseconds. @default 30_000 */
@@ -66,6 +105,25 @@ export const sessionPoolOptionsSchema = z.strictObject({
   closeTimeoutMs: z.number().int().min(1).default(5_000),
   /** How often lapsed leases and expired sessions are looked for (jittered by a tenth), in milliseconds. @default 5_000 */
   reapIntervalMs: z.number().int().min(1).default(5_000),
+  /** How long a session may live from its start, however often it is renewed, in minutes; a lease outlasts it. @default 1_440 */
+  maxLifetimeMinutes: z.number().positive().max(525_600).default(MAX_LIFETIME_MINUTES),
+  /** How long a session lives while nobody holds it, unless `create` says otherwise; in minutes. @default as long as its end allows */
+  idleTimeoutMinutes: idleMinutes.optional(),
+  /** Limit of the question whether a browser lives before it is handed out, in milliseconds. @default 2_000 */
+  probeTimeoutMs: z.number().int().min(1).default(2_000),
+  /** Limit of sanitising a session, or of replacing its context, in milliseconds. @default 10_000 */
+  sanitizeTimeoutMs: z.number().int().min(1).default(10_000),
+  /**
+   * When contexts (tabs and caches; the profile stays) and browsers (the session ends) are replaced, between two leases; see
+   * {@link RecycleOptions}. @default never
+   */
+  recycle: z.strictObject({ context: recycleLimits, browser: recycleLimits }).default({}),
+  /** Called after a launch and before a close; see {@link SessionHooks}. */
+  hooks: z.strictObject({ afterLaunch: hook, beforeClose: hook }).default({}),
+  /** Limit of each hook, in milliseconds. @default 10_000 */
+  hookTimeoutMs: z.number().int().min(1).default(10_000),
+  /** Where the pool's figures go, see `PoolMeter`; an OpenTelemetry meter as it is. */
+  meter: port<Meter>('a Meter', 'createObservableGauge').optional(),
   /** Whether browsers run without a window. @default false when `streaming` is given, else true */
   headless: z.boolean().optional(),
   /** Folder in which the sessions' own folders are made. @default the system's folder for temporary files */
@@ -89,7 +147,11 @@ export type SessionPoolSettings = z.output<typeof sessionPoolOptionsSchema> & {
 const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'expected an AbortSignal' })
 const runnable = z.strictObject({ runnableType: id, runnableId: id })
 const organizationId = id.optional()
+const networkPolicy = port<NetworkPolicy>('a NetworkPolicy', 'check').optional()
+/** Fence of the runnable's own lease: the same runnable with a greater one takes the session over from itself at once. */
+const runnableFence = z.number().int().min(0).optional()
 const minutes = (least: number) => z.number().min(least).max(1_440)
+const priority = z.number().int().min(-1_000_000).max(1_000_000)
 
 /** Arguments of `create`. */
 export const createSessionSchema = z.strictObject({
@@ -110,8 +172,23 @@ export const createSessionSchema = z.strictObject({
   browserType: z.enum(['chromium', 'chrome', 'msedge']).default('chromium'),
   /** Made for one holder, to be closed with it. @default false */
   private: z.boolean().default(false),
+  /** Whether all that the browser sends passes the pool's network guard, so that leases can have policies. @default false */
+  guarded: z.boolean().default(false),
   /** Overrides the pool's own. */
   headless: z.boolean().optional(),
+  /**
+   * How long the session lives while nobody holds it, in minutes; the time begins with its launch and with the end of each lease. Null:
+   * as long as its end allows. @default the pool's `idleTimeoutMinutes`
+   */
+  idleTimeoutMinutes: idleMinutes.nullable().optional(),
+  /**
+   * What becomes of the session when its browser is lost. `relaunch`: a new one on the same profile, once the old one is gone for sure;
+   * the lease is lost in any case, and the next holder finds the new browser. At most three in ten minutes. @default 'fail'
+   */
+  onBrowserLost: z.enum(['fail', 'relaunch']).default('fail'),
+  /** Whose browser starts first when several wait for their turn: the higher. @default 0 */
+  priority: priority.default(0),
+  ...browserOptionsShape,
   /** An abort before the browser answers ends the session as `failed`; later it does nothing. */
   signal: signal.optional(),
 })
@@ -119,9 +196,78 @@ export const createSessionSchema = z.strictObject({
 export type CreateSessionParams = z.input<typeof createSessionSchema>
 
 /** Arguments of `createOccupied`: a session that is born with a holder. */
-export const createOccupiedSchema = createSessionSchema.extend({ runnable, requestId: id.optional() })
+export const createOccupiedSchema = createSessionSchema.extend({
+  runnable,
+  runnableFence,
+  requestId: id.optional(),
+  /** What may be reached, from before the launch to the end of the lease; only with `guarded`. */
+  networkPolicy,
+  /**
+   * DevTools address of a browser that runs already, http(s) or ws(s): the session attaches to it, without a display, and its end only
+   * detaches. A policy is held to as far as that browser offers it. Not with `guarded`.
+   */
+  browserAddress: z
+    .string()
+    .regex(/^(https?|wss?):\/\//i, { error: 'expected an http, https, ws or wss address' })
+    .optional(),
+})
 /** Arguments of {@link SessionPool.createOccupied}. */
 export type CreateOccupiedSessionParams = z.input<typeof createOccupiedSchema>
+
+/** What an {@link SessionPool.acquire} wants to have: the parameters of `create` that a session can be compared by. */
+export const sessionSpecSchema = createSessionSchema.omit({ organizationId: true, private: true, priority: true, signal: true })
+
+export type SessionSpec = z.output<typeof sessionSpecSchema>
+
+/** Arguments of `acquire`. */
+export const acquireSchema = z.strictObject({
+  organizationId,
+  runnableType: id,
+  runnableId: id,
+  runnableFence,
+  /** The same runnable asking again with the same id, after it was given a lease, gets that lease back. */
+  requestId: id.optional(),
+  /**
+   * What the browser must be like: sessions that were made with other parameters are not taken. `timeoutMinutes` and `url` are for a
+   * session that has to be made; one that is taken over keeps its end and its pages. @default the defaults of `create`
+   */
+  spec: sessionSpecSchema.prefault({}),
+  /** Prefers the session that was last given out under this key, and leaves those of other keys alone as long as there is a choice. */
+  affinityKey: id.max(500).optional(),
+  /** Whose turn comes first while several wait: the higher. @default 0 */
+  priority: priority.default(0),
+  /** For waiting, launch and probe together, in milliseconds. @default the pool's `acquireTimeoutMs` */
+  timeoutMs: z.number().int().min(1).optional(),
+  /** What may be reached during the lease; everything without one. Needs `spec.guarded`. */
+  networkPolicy,
+  /** Ends the wait; what was under way for it is undone, or given back. */
+  signal: signal.optional(),
+})
+/** Arguments of {@link SessionPool.acquire}. */
+export type AcquireSessionParams = z.input<typeof acquireSchema>
+
+/** Arguments of `use`: those of `occupy` for the session that they name, else those of `acquire`. */
+export type UseSessionRequest = AcquireSessionParams | OccupySessionParams
+
+/** What only a session, or an organisation, can have. */
+const OF_A_SESSION = ['browserProfileId', 'proxyLocation', 'attachable', 'detached']
+
+/** Warm spares. */
+export const warmOptionsSchema = z.strictObject({
+  /** Browsers that are kept ready, as far as `maxSessions` leaves room: 1 or more. */
+  min: z.number().int().min(1),
+  /** What they are like: a session made with equal parameters is given one. @default the defaults of `create` */
+  spec: sessionSpecSchema
+    .omit({ timeoutMinutes: true, url: true, idleTimeoutMinutes: true, onBrowserLost: true })
+    .refine((spec: object) => OF_A_SESSION.every((name) => !Reflect.get(spec, name)), {
+      error: `a spare is nobody’s so far: none of ${OF_A_SESSION.join(', ')}`,
+    })
+    .prefault({}),
+  /** A spare that nobody has wanted for so long is replaced. @default 30 */
+  maxAgeMinutes: z.number().positive().max(1_440).default(30),
+})
+/** Warm spares of a pool: launched, clean browsers without a session, so that `create` and `acquire` need not wait for a launch. */
+export type WarmOptions = z.input<typeof warmOptionsSchema>
 
 export const occupySchema = z.strictObject({
   organizationId,
@@ -130,11 +276,34 @@ export const occupySchema = z.strictObject({
   runnableId: id,
   /** The same runnable asking again with the same id gets its own lease back; without one it is refused. */
   requestId: id.optional(),
-  /** Ends the wait for a launch in progress; a lease that is already being written is given back. */
+  /** Fence of the runnable's own lease: the same runnable with a greater one takes the session over from itself at once. */
+  runnableFence,
+  /** What may be reached during the lease; everything without one. The session must be `guarded`, or attached. */
+  networkPolicy,
+  /** Waits in line for a session that somebody holds, at most so many milliseconds, instead of failing at once. */
+  wait: z.strictObject({ timeoutMs: z.number().int().min(1) }).optional(),
+  /** Whose turn comes first while several wait: the higher. @default 0 */
+  priority: priority.default(0),
+  /** Ends the wait in line, and for a launch in progress; a lease that is already being written is given back. */
   signal: signal.optional(),
 })
 /** Arguments of {@link SessionPool.occupy}. */
 export type OccupySessionParams = z.input<typeof occupySchema>
+
+/** Arguments of `drain`. */
+export const drainSchema = z.strictObject({
+  /** How long leases may go on, in milliseconds; then they are ended. @default 30_000 */
+  timeoutMs: z.number().int().min(0).default(30_000),
+  /** Ends the waiting, as the deadline does. */
+  signal: signal.optional(),
+})
+/** Arguments of {@link SessionPool.drain}. */
+export type DrainParams = z.input<typeof drainSchema>
+
+/** Arguments of `closeAll`. */
+export const closeAllSchema = drainSchema.extend({ organizationId })
+/** Arguments of {@link SessionPool.closeAll}. */
+export type CloseAllSessionsParams = z.input<typeof closeAllSchema>
 
 /** Names a session. */
 export const sessionRefSchema = z.strictObject({ organizationId, browserSessionId: id })
@@ -202,6 +371,78 @@ export const closeSchema = z.strictObject({
 })
 /** Arguments of {@link SessionPool.close}. */
 export type CloseSessionParams = z.input<typeof closeSchema>
+
+const leaseRef = z.custom<LeaseRef>((value) => typeof (value as LeaseRef | null)?.token === 'string', { error: 'expected a SessionLease' })
+
+export const saveProfileSchema = z.strictObject({
+  organizationId,
+  browserSessionId: id,
+  /** At most 200 characters. The organisation's profile of this name is replaced. */
+  name: profileShapes.name,
+  /**
+   * What sites stored, of the running browser (`snapshot`); or its whole user-data folder (`directory`), which is whole only after a clean
+   * close: **that ends the session**. @default 'snapshot'
+   */
+  kind: z.enum(['snapshot', 'directory']).default('snapshot'),
+  /** The caller's own lease; without it, nobody may hold the session. */
+  lease: leaseRef.optional(),
+  /** Ends the saving; the profile stays as it was, unless the switch had been made. */
+  signal: signal.optional(),
+})
+/** Arguments of {@link SessionPool.saveProfile}. */
+export type SaveProfileParams = z.input<typeof saveProfileSchema>
+
+export const createProfileSchema = z.strictObject({
+  organizationId,
+  fromBrowserSessionId: id,
+  /** At most 200 characters; no profile of the organisation may have it. */
+  name: profileShapes.name,
+  /** For a live session that is held: the caller's own lease. */
+  lease: leaseRef.optional(),
+  /** Ends the making; nothing is made then. */
+  signal: signal.optional(),
+})
+/** Arguments of {@link SessionPool.createProfile}. */
+export type CreateProfileParams = z.input<typeof createProfileSchema>
+
+/** Names a profile. */
+export const profileRefSchema = z.strictObject({ organizationId, browserProfileId: id })
+/** Names a profile. */
+export type ProfileRef = z.input<typeof profileRefSchema>
+
+export const listProfilesSchema = z.strictObject({
+  organizationId,
+  /** Only the one of this name. */
+  name: z.string().optional(),
+  /** Id of the last profile of the page before. */
+  after: id.optional(),
+  /** 1 to 1,000. @default 100 */
+  limit: z.number().int().min(1).max(1_000).default(100),
+})
+/** Arguments of {@link SessionPool.listProfiles}. */
+export type ListProfilesParams = z.input<typeof listProfilesSchema>
+
+export const deleteProfileSchema = profileRefSchema.extend({
+  /** Also while live sessions were made from it; they go on. @default false */
+  force: z.boolean().default(false),
+})
+/** Arguments of {@link SessionPool.deleteProfile}. */
+export type DeleteProfileParams = z.input<typeof deleteProfileSchema>
+
+export const listArtifactsSchema = z.strictObject({
+  organizationId,
+  browserSessionId: id,
+  /** Id of the last artifact of the page before. */
+  after: id.optional(),
+  /** 1 to 1,000. @default 100 */
+  limit: z.number().int().min(1).max(1_000).default(100),
+})
+/** Arguments of {@link SessionPool.listArtifacts}. */
+export type ListSessionArtifactsParams = z.input<typeof listArtifactsSchema>
+
+export const sessionArtifactRefSchema = z.strictObject({ organizationId, artifactId: id })
+/** Names a stored file. */
+export type SessionArtifactRef = z.input<typeof sessionArtifactRefSchema>
 
 /** Which session, and whose. */
 export interface SessionRef {

@@ -1,5 +1,7 @@
 import type { Action, Selectors, Target } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
+import type { BrowserState } from './browser-state.js'
+import type { RecordedFile, RecordingKind } from './recording.js'
 
 /** Every operation on a page is bounded: `timeoutMs` and `signal`, whichever comes first. */
 export interface PageOperationOptions {
@@ -174,6 +176,21 @@ export interface LaunchSpec {
   /** The session's own folder: TMPDIR, user data and downloads live below it; the pool removes it after the process is gone. */
   readonly directory: string
   readonly downloadsDirectory: string
+  /** Put back before anybody sees a page. Left out, or null: nothing. */
+  readonly state?: BrowserState | null
+  /** Whether the folder is this session's alone, so that a lock on the profile that names another machine is only left over from there. */
+  readonly ownsDirectory?: boolean
+  /** Null: none. */
+  readonly proxy?: UpstreamProxy | null
+  /** Names of extensions that the driver knows. */
+  readonly extensions?: readonly string[]
+  readonly extraHttpHeaders?: Readonly<Record<string, string>> | undefined
+  /** Over the driver's own. */
+  readonly locale?: string | undefined
+  /** Over the driver's own. */
+  readonly timezoneId?: string | undefined
+  /** What is recorded from the start. */
+  readonly record?: readonly RecordingKind[]
 }
 
 /** A browser that somebody else has started. */
@@ -247,6 +264,17 @@ export interface ProcessIdentity {
   readonly startTime: string | null
 }
 
+/** What is taken away from a browser. */
+export interface SanitizeParams {
+  readonly cookies: boolean
+  /** Of every site: localStorage, sessionStorage, IndexedDB, Cache Storage, service workers. */
+  readonly storage: boolean
+  /** All pages but for a new, empty one. */
+  readonly tabs: boolean
+  /** The HTTP cache. */
+  readonly caches: boolean
+}
+
 /** A running browser. */
 export interface BrowserHandle {
   readonly process: ProcessIdentity | null
@@ -259,6 +287,13 @@ export interface BrowserHandle {
   newPage(options: PageOperationOptions): Promise<PageDriver>
   /** Rejects, or does not settle in time, when the browser is dead. */
   probe(options: PageOperationOptions): Promise<void>
+  /**
+   * Takes away what the next holder is not to find; in this order: pages, caches, cookies, storage. Rejects when not all of it could be
+   * done: what is in the browser is not known then. Left out by browsers that cannot.
+   */
+  sanitize?(params: SanitizeParams, options: PageOperationOptions): Promise<void>
+  /** Resident memory of all its processes, in bytes; null where it cannot be read. */
+  memory?(): Promise<number | null>
   /** Called once, with the reason, when the browser is gone without `close` or `kill`. */
   onLost(listener: (reason: string) => void): () => void
   onDownload(listener: (download: PageDownload) => void): () => void
@@ -272,6 +307,12 @@ export interface BrowserHandle {
    * browsers that cannot: WebSockets, WebRTC and the traffic of other clients are never covered.
    */
   guardRequests?(policy: NetworkPolicy | null, options: PageOperationOptions): Promise<void>
+  /** What sites have stored in it. Left out by browsers that cannot tell. */
+  snapshot?(options: PageOperationOptions): Promise<BrowserState>
+  /** Ends a recording of `LaunchSpec.record` and gives its files, which lie in the session's folder. Left out by browsers that cannot. */
+  finishRecording?(kind: RecordingKind, options: PageOperationOptions): Promise<readonly RecordedFile[]>
+  /** Whether it has closed by itself, so that its user-data folder is whole; not when it was killed or is still there. */
+  readonly isClosedCleanly?: boolean
   /** Ends it cleanly; resolves when its process is gone. */
   close(options: PageOperationOptions): Promise<void>
   /** Kills its whole process tree; resolves when it is gone. */

@@ -2,6 +2,8 @@ import { LeaseLostError } from '../errors/index.js'
 import { Ticker } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import { storageNow, type Where } from '../storage/storage.js'
+import type { BrowserRounds } from './browser-rounds.js'
+import { idleFromNow, isIdle } from './idle-clock.js'
 import { graceMs, heldUnder, isFree, NO_LEASE } from './lease-terms.js'
 import type { SessionPoolSettings } from './options.js'
 import type { SessionCloser } from './session-closer.js'
@@ -19,6 +21,7 @@ export class Reaper {
   readonly #journal: SessionJournal
   readonly #closer: SessionCloser
   readonly #ender: SessionEnder
+  readonly #rounds: BrowserRounds
   readonly #ticker: Ticker
 
   constructor(parts: {
@@ -27,12 +30,14 @@ export class Reaper {
     readonly journal: SessionJournal
     readonly closer: SessionCloser
     readonly ender: SessionEnder
+    readonly rounds: BrowserRounds
   }) {
     this.#settings = parts.settings
     this.#registry = parts.registry
     this.#journal = parts.journal
     this.#closer = parts.closer
     this.#ender = parts.ender
+    this.#rounds = parts.rounds
     const { clock, random, reapIntervalMs } = parts.settings
     const pauseMs = () => reapIntervalMs * (0.9 + 0.2 * random.fraction())
     this.#ticker = new Ticker({ clock, pauseMs, work: () => this.#pass() })
@@ -51,16 +56,22 @@ export class Reaper {
     return this.#ticker.tick()
   }
 
-  /** Held sessions first: what a dead holder kept may be just what has expired. */
+  /** Held sessions first: what a dead holder kept may be just what has expired. Then the expired, the idle, those of dead hosts. */
   async #pass(): Promise<void> {
     const { hostId, leaseTtlMs } = this.#settings
     const lapsed = { lt: storageNow({ plusMs: -graceMs(leaseTtlMs) }) }
     await this.#each({ status: { in: LIVE_STATUSES }, leaseToken: { isNull: false }, leaseExpiresAt: lapsed }, (row) =>
       this.#clearLease(row),
     )
+    await this.#rounds.held()
     await this.#each({ status: 'running', hostId, expiresAt: { lt: storageNow() }, any: isFree(leaseTtlMs) }, (row) =>
       this.#closer.expire(row),
     )
+    const idle = isIdle(leaseTtlMs)
+    await this.#each({ ...idle, hostId }, (row) => this.#closer.endWhere(row, 'idle_ttl', idle))
+    const retired = { retiredAt: { isNull: false }, any: isFree(leaseTtlMs) }
+    await this.#each({ status: 'running', hostId, ...retired }, (row) => this.#closer.endWhere(row, 'drained', retired))
+    await this.#rounds.free()
     await this.#each({ status: { in: LIVE_STATUSES }, detached: false, hostLeaseExpiresAt: lapsed }, (row) => this.#endOrphan(row))
     this.#ender.retryAll()
   }
@@ -93,7 +104,7 @@ export class Reaper {
           ...heldUnder({ token: leaseToken, fence: leaseFence }),
           leaseExpiresAt: { lt: storageNow({ plusMs: -graceMs(this.#settings.leaseTtlMs) }) },
         },
-        set: { ...NO_LEASE, lastActivityAt: storageNow(), modifiedAt: storageNow() },
+        set: { ...NO_LEASE, ...idleFromNow(row.idleTimeoutMinutes), lastActivityAt: storageNow(), modifiedAt: storageNow() },
       },
       this.#journal.append(browserSessionId, [
         this.#journal.event('session.released', organizationId, { browserSessionId, runnableType, runnableId, leaseFence }),

@@ -1,6 +1,6 @@
 import { LeaseLostError, SessionEndedError, SessionNotFoundError } from '../errors/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
-import { storageNow } from '../storage/storage.js'
+import { storageNow, type Where } from '../storage/storage.js'
 import type { CloseReason } from '../storage/tables/browser-sessions.js'
 import { type BrowserSession, toBrowserSession } from './browser-session.js'
 import { finalWrites } from './final-writes.js'
@@ -71,10 +71,14 @@ export class SessionCloser {
   }
 
   /** Ends a session that is past its end, unless it was renewed or taken meanwhile; resolves to whether it was. Its browser follows. */
-  async expire(row: BrowserSessionRow): Promise<boolean> {
+  expire(row: BrowserSessionRow): Promise<boolean> {
+    return this.endWhere(row, 'expired', { expiresAt: { lt: storageNow() }, any: isFree(this.#settings.leaseTtlMs) })
+  }
+
+  /** Ends a session if it still meets the condition; resolves to whether it did. Its browser follows. */
+  async endWhere(row: BrowserSessionRow, closeReason: CloseReason, where: Where<BrowserSessionRow>): Promise<boolean> {
     const { browserSessionId, organizationId } = row
-    const where = { expiresAt: { lt: storageNow() }, any: isFree(this.#settings.leaseTtlMs) }
-    return (await this.#write({ browserSessionId, organizationId, closeReason: 'expired', where, lease: undefined })) !== null
+    return (await this.#write({ browserSessionId, organizationId, closeReason, where, lease: undefined })) !== null
   }
 
   /** Ends a session whose host is dead. */

@@ -2,7 +2,7 @@ import type { BrowserSessionRow } from '../storage/schema.js'
 import { type Changes, type NewRow, storageNow } from '../storage/storage.js'
 import type { Display } from '../streaming/display.js'
 import type { Runnable } from './browser-session.js'
-import type { BrowserHandle } from './ports.js'
+import type { BrowserHandle, GuardedNetwork } from './ports.js'
 
 const MINUTE_MS = 60_000
 
@@ -14,12 +14,18 @@ export function createdRow(params: {
   readonly machineId: string
   readonly leaseTtlMs: number
   readonly private: boolean
+  readonly guarded: boolean
   /** Who it is for; the lease itself begins with the browser. */
   readonly runnable: Runnable | null
   readonly timeoutMinutes: number
+  readonly idleTimeoutMinutes: number | null
   readonly browserType: BrowserSessionRow['browserType']
   readonly url?: string | undefined
   readonly viewport: BrowserSessionRow['viewport']
+  readonly proxyLocation?: string | undefined
+  readonly browserProfileId?: string | undefined
+  /** Of a browser that somebody else has started. */
+  readonly browserAddress?: string | undefined
 }): NewRow<BrowserSessionRow> {
   return {
     browserSessionId: params.browserSessionId,
@@ -34,39 +40,54 @@ export function createdRow(params: {
     hostId: params.hostId,
     machineId: params.machineId,
     hostLeaseExpiresAt: storageNow({ plusMs: params.leaseTtlMs }),
-    guarded: false,
+    browserAddress: params.browserAddress ?? null,
+    guarded: params.guarded,
     interactor: 'agent',
     timeoutMinutes: params.timeoutMinutes,
+    idleTimeoutMinutes: params.idleTimeoutMinutes,
     uses: 0,
     browserType: params.browserType,
     url: params.url ?? null,
     viewport: params.viewport,
+    proxyLocation: params.proxyLocation ?? null,
+    browserProfileId: params.browserProfileId ?? null,
     createdAt: storageNow(),
     modifiedAt: storageNow(),
   }
 }
 
-/** The columns of a session whose browser answers. */
-export function runningColumns(params: {
+interface BrowserColumnsParams {
   readonly browser: BrowserHandle
+  readonly network: GuardedNetwork | null
   readonly display: Display | null
   readonly displayUnavailableReason: string | null
-  readonly timeoutMinutes: number
   readonly leaseTtlMs: number
-}): Changes<BrowserSessionRow> {
-  const { browser, display } = params
+  readonly browserAddress?: string | undefined
+}
+
+/** The columns of a session whose browser answers. */
+export function runningColumns(params: BrowserColumnsParams & { readonly timeoutMinutes: number }): Changes<BrowserSessionRow> {
+  return {
+    ...browserColumns(params),
+    startedAt: storageNow(),
+    expiresAt: storageNow({ plusMs: params.timeoutMinutes * MINUTE_MS }),
+    lastActivityAt: storageNow(),
+  }
+}
+
+/** Those of them that are the browser's own: also of one that was replaced. */
+export function browserColumns(params: BrowserColumnsParams): Changes<BrowserSessionRow> {
+  const { browser, network, display } = params
   return {
     status: 'running',
     pid: browser.process?.pid ?? null,
     pidStartTime: browser.process?.startTime ?? null,
-    browserAddress: browser.browserAddress,
+    browserAddress: browser.browserAddress ?? params.browserAddress ?? null,
+    scopeProxyPort: network?.port ?? null,
     displayBackend: display?.backend ?? null,
     displayNumber: display?.displayNumber ?? null,
     displayDir: display?.directory ?? null,
     displayUnavailableReason: params.displayUnavailableReason,
-    startedAt: storageNow(),
-    expiresAt: storageNow({ plusMs: params.timeoutMinutes * MINUTE_MS }),
-    lastActivityAt: storageNow(),
     hostLeaseExpiresAt: storageNow({ plusMs: params.leaseTtlMs }),
     modifiedAt: storageNow(),
   }

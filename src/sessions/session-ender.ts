@@ -1,7 +1,9 @@
 import { LeaseLostError, SessionCrashedError, type SessionError } from '../errors/index.js'
 import type { CloseReason } from '../storage/tables/browser-sessions.js'
-import { finalWrites } from './final-writes.js'
+import { type FinalWritesParams, finalWrites } from './final-writes.js'
 import type { SessionPoolSettings } from './options.js'
+import type { SessionExports } from './session-exports.js'
+import type { HookCaller } from './session-hooks.js'
 import type { SessionJournal } from './session-journal.js'
 import type { EndingSession, LiveSession, SessionRegistry } from './session-registry.js'
 import { type FinalSessionStatus, statusFor } from './session-status.js'
@@ -25,17 +27,23 @@ export class SessionEnder {
   readonly #registry: SessionRegistry
   readonly #journal: SessionJournal
   readonly #teardown: SessionTeardown
+  readonly #exports: SessionExports
+  readonly #hooks: HookCaller
 
   constructor(parts: {
     readonly settings: SessionPoolSettings
     readonly registry: SessionRegistry
     readonly journal: SessionJournal
     readonly teardown: SessionTeardown
+    readonly exports: SessionExports
+    readonly hooks: HookCaller
   }) {
     this.#settings = parts.settings
     this.#registry = parts.registry
     this.#journal = parts.journal
     this.#teardown = parts.teardown
+    this.#exports = parts.exports
+    this.#hooks = parts.hooks
   }
 
   /**
@@ -52,15 +60,26 @@ export class SessionEnder {
   }
 
   /** The browser, or the display under it, is gone. */
-  lost(live: LiveSession, reason: string): EndingSession | undefined {
+  lost(live: LiveSession, reason: string, closeReason: CloseReason = 'crashed'): EndingSession | undefined {
     return this.end(live, {
-      status: statusFor('crashed'),
-      closeReason: 'crashed',
+      status: statusFor(closeReason),
+      closeReason,
       lossReason: reason,
       isRowFinal: false,
       isClean: false,
       leaseReason: new SessionCrashedError(live.browserSessionId, reason),
     })
+  }
+
+  /** A session whose browser could not be replaced: it has left the live set already. */
+  endRelaunch(
+    live: LiveSession,
+    params: Pick<EndParams, 'status' | 'closeReason'> & Pick<EndingSession, 'lease' | 'parts'>,
+  ): EndingSession {
+    this.#registry.unreserve(live.browserSessionId)
+    const ending = this.#registry.beginEnding(live, { ...params, isRowFinal: false, lossReason: null })
+    ending.done = this.#finish(ending, false)
+    return ending
   }
 
   /** Its row was made final, or taken over, by another host. */
@@ -98,11 +117,12 @@ export class SessionEnder {
   }
 
   async #finish(ending: EndingSession, isClean: boolean): Promise<void> {
-    const { browserSessionId, browser, display, directory, untie } = ending.live
     ending.isBusy = true
-    const parts = { browserSessionId, browser, hasDisplay: display !== null, directory, untie }
+    ending.exported ??= this.#exports.of(ending.live)
+    const { exported } = ending
     const teardown = async () => {
-      ending.isProcessGone = await this.#teardown.run(parts, { isClean })
+      if (isClean) await this.#hooks.call('beforeClose', ending.live)
+      ending.isProcessGone = await this.#teardown.run(ending.parts, { isClean, exported })
     }
     await Promise.all([ending.isRowFinal ? undefined : this.#writeFinal(ending), ending.isProcessGone ? undefined : teardown()])
     ending.isBusy = false
@@ -110,15 +130,24 @@ export class SessionEnder {
   }
 
   async #writeFinal(ending: EndingSession): Promise<void> {
-    const { live, status, closeReason, lossReason, lease } = ending
+    const { status, closeReason, lossReason, lease } = ending
+    if (await this.writeFinal(ending.live, { status, closeReason, lossReason, lease })) ending.isRowFinal = true
+  }
+
+  /** Makes the row final, unless it is; resolves to whether it is so now. */
+  async writeFinal(
+    live: LiveSession,
+    params: Pick<FinalWritesParams, 'status' | 'closeReason' | 'lossReason' | 'lease'>,
+  ): Promise<boolean> {
     const { browserSessionId, organizationId } = live
     try {
-      const params = { browserSessionId, organizationId, status, closeReason, lossReason, lease, where: { hostId: this.#settings.hostId } }
-      const result = await this.#journal.commit(finalWrites(this.#journal, params))
-      ending.isRowFinal = true // a refusal says that it is final already
+      const full = { ...params, browserSessionId, organizationId, where: { hostId: this.#settings.hostId } }
+      const result = await this.#journal.commit(finalWrites(this.#journal, full))
       if (result.ok) this.#journal.emit(result.events)
+      return true // a refusal says that it is final already
     } catch (error) {
       this.#settings.logger.error('cannot record the end of a session; it is tried again', { browserSessionId, error })
+      return false
     }
   }
 }

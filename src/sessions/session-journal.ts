@@ -1,10 +1,10 @@
-import type { AnyEvent, EventPayload, SessionEventType, TypedBus } from '../events/index.js'
+import type { AnyEvent, EventPayload, ProfileEventType, SessionEventType, TypedBus } from '../events/index.js'
 import { sessionStream } from '../events/index.js'
 import type { Ids } from '../runtime/index.js'
 import type { CommitResult, NewEvent, Storage, StoredEvent, Write } from '../storage/storage.js'
 
-/** What a pool emits: the events of its sessions, and that a session goes on without the display it should have had. */
-export type PoolEventType = SessionEventType | 'display.degraded'
+/** What a pool emits: the events of its sessions, of what is kept of them, and that one goes on without the display it should have had. */
+export type PoolEventType = SessionEventType | ProfileEventType | 'artifact.saved' | 'artifact.failed' | 'display.degraded'
 
 /** Writes of the pool, with their events in the same commit; listeners hear of them when the caller says so. */
 export class SessionJournal {

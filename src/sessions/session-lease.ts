@@ -3,11 +3,12 @@ import { type BrowserSession, toBrowserSession } from './browser-session.js'
 import type { LeaseRecord } from './lease-record.js'
 import type { ReleaseOutcome } from './options.js'
 import type { BrowserHandle, PageDriver } from './ports.js'
+import type { SanitizeOptions } from './session-sanitizer.js'
 
 /** What a lease asks of the pool that gave it. */
 export interface LeaseActions {
   renew(record: LeaseRecord): Promise<void>
-  release(record: LeaseRecord, outcome: ReleaseOutcome): Promise<void>
+  release(record: LeaseRecord, outcome: ReleaseOutcome, sanitize?: SanitizeOptions): Promise<void>
   releaseWrites(record: LeaseRecord): readonly Write[]
   markReleased(record: LeaseRecord, committed: boolean, events: readonly StoredEvent[]): void
 }
@@ -18,6 +19,14 @@ export interface LeasePageOptions {
   readonly signal?: AbortSignal
   /** In milliseconds. @default 30_000 */
   readonly timeoutMs?: number
+}
+
+/** How a lease is given back. */
+export interface ReleaseOptions {
+  /** @default 'ok' */
+  readonly outcome?: ReleaseOutcome
+  /** What the next holder is not to find. */
+  readonly sanitize?: SanitizeOptions
 }
 
 const PAGE_TIMEOUT_MS = 30_000
@@ -84,6 +93,14 @@ export class SessionLease {
   }
 
   /**
+   * Says that the holder is at work: the next heartbeat puts the session's end off to now + its `timeoutMinutes`, if it ends earlier and
+   * within the pool's `maxLifetimeMinutes` of its start. Costs nothing by itself. Viewers and reads do not count.
+   */
+  touch(): void {
+    this.#record.isTouched = true
+  }
+
+  /**
    * Renews now instead of at the next heartbeat.
    * @throws {StaleLeaseError} `STALE_LEASE` when the lease no longer holds; `signal` is aborted then.
    */
@@ -92,12 +109,14 @@ export class SessionLease {
   }
 
   /**
-   * Gives the session back; a second call does nothing, nor does one on a lost lease. `tainted` and `broken` close the session.
+   * Gives the session back; a second call does nothing, nor does one on a lost lease. `tainted` and `broken` close the session. With
+   * `sanitize`, what it names is taken out of the browser first, while the lease still keeps others out; where that fails, or takes
+   * longer than the pool's `sanitizeTimeoutMs`, the session is closed as tainted.
    * When the storage fails, the lease is no longer renewed and lapses by itself; the call may be repeated.
    * @throws {StaleLeaseError} `STALE_LEASE` when the session is somebody else's by now: nothing was changed.
    */
-  release(options: { readonly outcome?: ReleaseOutcome } = {}): Promise<void> {
-    return this.#actions.release(this.#record, options.outcome ?? 'ok')
+  release(options: ReleaseOptions = {}): Promise<void> {
+    return this.#actions.release(this.#record, options.outcome ?? 'ok', options.sanitize)
   }
 
   /**

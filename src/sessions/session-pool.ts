@@ -1,47 +1,83 @@
-import { InvalidArgumentError, NotRunningError, parseArgument } from '../errors/index.js'
+import { InvalidArgumentError, NotRunningError, PoolDrainingError, parseArgument } from '../errors/index.js'
 import { type AnyEvent, type Listener, logListenerErrors, sessionStream, TypedBus } from '../events/index.js'
 import { closeAll, createIds, Lifecycle } from '../runtime/index.js'
+import { Artifacts } from '../storage/artifacts/artifacts.js'
 import { readStream } from '../storage/event-reader.js'
 import { guardStorage } from '../storage/guard.js'
+import type { ArtifactRow } from '../storage/schema.js'
+import { Allocator } from './allocator.js'
 import type { BrowserSession } from './browser-session.js'
-import { BrowserWatch } from './browser-watch.js'
+import { BrowserSupply } from './browser-supply.js'
+import { LaunchSources } from './launch-sources.js'
 import { LeaseHeartbeat } from './lease-heartbeat.js'
 import { LeaseKeeper } from './lease-keeper.js'
 import {
+  type AcquireSessionParams,
+  acquireSchema,
+  type CloseAllSessionsParams,
   type CloseSessionParams,
   type CreateOccupiedSessionParams,
+  type CreateProfileParams,
   type CreateSessionParams,
+  closeAllSchema,
   closeSchema,
   createOccupiedSchema,
+  createProfileSchema,
   createSessionSchema,
+  type DeleteProfileParams,
+  type DrainParams,
+  deleteProfileSchema,
+  drainSchema,
+  type ListProfilesParams,
+  type ListSessionArtifactsParams,
   type ListSessionsParams,
+  listArtifactsSchema,
+  listProfilesSchema,
   listSchema,
   type OccupySessionParams,
   occupySchema,
-  type ReleaseOutcome,
+  type ProfileRef,
+  profileRefSchema,
   type RenewSessionParams,
   renewSchema,
+  type SaveProfileParams,
+  type SessionArtifactRef,
   type SessionEventsParams,
   type SessionPoolOptions,
   type SessionPoolSettings,
   type SessionRef,
+  saveProfileSchema,
+  sessionArtifactRefSchema,
   sessionEventsSchema,
   sessionPoolOptionsSchema,
   sessionRefSchema,
+  type UseSessionRequest,
 } from './options.js'
 import { OrganizationSessions, type SessionCalls } from './organization-sessions.js'
+import { PoolMeter } from './pool-meter.js'
 import { type PoolHealth, type PoolStats, poolHealth, poolStats } from './pool-stats.js'
+import type { NetworkGuard } from './ports.js'
+import { type BrowserProfile, toBrowserProfile } from './profiles/browser-profile.js'
+import { ProfileReader } from './profiles/profile-reader.js'
+import { ProfileStore } from './profiles/profile-store.js'
+import { SessionProfiles } from './profiles/session-profiles.js'
 import { Reaper } from './reaper.js'
-import { SessionCloser } from './session-closer.js'
+import type { SessionCloser } from './session-closer.js'
 import { sweepDirectories } from './session-directory.js'
+import type { DrainReport } from './session-drainer.js'
 import { SessionEnder } from './session-ender.js'
+import { SessionExports } from './session-exports.js'
+import { type SessionArtifact, SessionFiles } from './session-files.js'
+import { HookCaller } from './session-hooks.js'
 import { type PoolEventType, SessionJournal } from './session-journal.js'
 import { SessionLauncher } from './session-launcher.js'
-import type { SessionLease } from './session-lease.js'
+import type { ReleaseOptions, SessionLease } from './session-lease.js'
+import { SessionNetworks } from './session-network.js'
 import { SessionReader } from './session-reader.js'
 import { SessionRegistry } from './session-registry.js'
-import { SessionRenewer } from './session-renewer.js'
 import { SessionTeardown } from './session-teardown.js'
+import { SessionUpkeep } from './session-upkeep.js'
+import { useLease } from './session-use.js'
 
 /**
  * Persistent browser sessions of this process, which runs occupy one after another.
@@ -53,14 +89,21 @@ export class SessionPool implements SessionCalls {
   readonly #settings: SessionPoolSettings
   readonly #bus: TypedBus<PoolEventType>
   readonly #registry: SessionRegistry
+  readonly #networks: SessionNetworks
+  readonly #supply: BrowserSupply
   readonly #launcher: SessionLauncher
+  readonly #allocator: Allocator
   readonly #keeper: LeaseKeeper
   readonly #heartbeat: LeaseHeartbeat
   readonly #closer: SessionCloser
   readonly #ender: SessionEnder
   readonly #reaper: Reaper
-  readonly #renewer: SessionRenewer
+  readonly #upkeep: SessionUpkeep
+  readonly #meter: PoolMeter | undefined
   readonly #reader: SessionReader
+  readonly #profileReader: ProfileReader
+  readonly #profiles: SessionProfiles
+  readonly #files: SessionFiles
   readonly #lifecycle: Lifecycle
   #startedStreaming = false
 
@@ -79,17 +122,58 @@ export class SessionPool implements SessionCalls {
     this.#bus = new TypedBus<PoolEventType>(settings.onListenerError ?? logListenerErrors(settings.logger))
     this.#registry = new SessionRegistry(settings.maxSessions)
     const registry = this.#registry
+    const networks = new SessionNetworks(settings)
+    this.#networks = networks
     const journal = new SessionJournal(settings, this.#bus)
+    const { storage } = settings
+    const artifacts = new Artifacts({ storage, store: settings.artifacts, ids, onEvents: (events) => journal.emit([events]) })
+    const profileReader = new ProfileReader({ storage, artifacts })
+    this.#profileReader = profileReader
+    this.#files = new SessionFiles({ storage, artifacts })
+    const sources = new LaunchSources({ settings, profiles: profileReader })
+    const exports = new SessionExports({ settings, journal, artifacts })
     const teardown = new SessionTeardown(settings)
-    const ender = new SessionEnder({ settings, registry, journal, teardown })
+    const hooks = new HookCaller(settings)
+    const supply = new BrowserSupply({ settings, registry, networks, sources, teardown })
+    this.#supply = supply
+    const ender = new SessionEnder({ settings, registry, journal, teardown, exports, hooks })
     this.#ender = ender
-    const watch = new BrowserWatch({ ender })
+    const { browserStart } = supply
+    const upkeep = new SessionUpkeep({ settings, registry, journal, teardown, ender, hooks, browserStart })
+    const { closer, watch, arrival } = upkeep
+    this.#upkeep = upkeep
     this.#heartbeat = new LeaseHeartbeat({ settings, registry, onEndedElsewhere: (live) => ender.endedElsewhere(live) })
-    this.#closer = new SessionCloser({ settings, registry, journal, ender })
-    this.#keeper = new LeaseKeeper({ settings, registry, journal, heartbeat: this.#heartbeat, closer: this.#closer })
-    this.#launcher = new SessionLauncher({ settings, registry, journal, teardown, watch, keeper: this.#keeper })
-    this.#reaper = new Reaper({ settings, registry, journal, closer: this.#closer, ender })
-    this.#renewer = new SessionRenewer({ settings, journal })
+    this.#closer = closer
+    this.#keeper = new LeaseKeeper({ ...upkeep, settings, registry, journal, heartbeat: this.#heartbeat, networks })
+    const keeper = this.#keeper
+    this.#launcher = new SessionLauncher({
+      ...supply,
+      settings,
+      registry,
+      journal,
+      teardown,
+      watch,
+      arrival,
+      gate: upkeep.gate,
+      hooks,
+      keeper,
+      networks,
+      sources,
+    })
+    const launcher = this.#launcher
+    this.#allocator = new Allocator({ ...supply, settings, registry, keeper, launcher, onAcquired: (ms) => this.#meter?.acquired(ms) })
+    this.#reaper = new Reaper({ ...upkeep, settings, registry, journal, ender })
+    const { meter, clock } = settings
+    this.#meter = meter && new PoolMeter({ meter, bus: this.#bus, registry, clock, figures: { stats: () => this.stats() } })
+    this.#profiles = new SessionProfiles({
+      settings,
+      registry,
+      journal,
+      artifacts,
+      closer: this.#closer,
+      reader: profileReader,
+      store: new ProfileStore({ settings, journal, artifacts }),
+    })
     this.#reader = new SessionReader(settings.storage)
     this.#lifecycle = new Lifecycle({ start: () => this.#start(), stop: () => this.#stop() })
   }
@@ -113,10 +197,19 @@ export class SessionPool implements SessionCalls {
     return this.stop()
   }
 
+  /** Takes a guard for the sessions that are to be `guarded`, unless the pool has one; an engine brings its own along. */
+  useNetworkGuard(guard: NetworkGuard): void {
+    this.#networks.use(guard)
+  }
+
   /**
    * Launches a browser and resolves when it answers. A `url` that does not load does not fail the call: see `urlFailure`.
    * @throws {BrowserLaunchError} `BROWSER_NOT_FOUND` or `BROWSER_LAUNCH_FAILED`; the row ends as `failed`, `launch_failed`.
+   * @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND`, and no row is written
+   * @throws {ProfileUnreadableError} `PROFILE_UNREADABLE`
+   * @throws {ProxyNotFoundError} `PROXY_NOT_FOUND`, and no row is written
    * @throws {PoolSaturatedError} `POOL_SATURATED` when this host has all the sessions it may have.
+   * @throws {ScopeNotEnforceableError} `SCOPE_NOT_ENFORCEABLE` for a `guarded` session when the pool has no network guard.
    */
   async create(params: CreateSessionParams = {}): Promise<BrowserSession> {
     const request = parseArgument(createSessionSchema, params, 'create')
@@ -132,31 +225,104 @@ export class SessionPool implements SessionCalls {
   }
 
   /**
-   * Takes a session for a runnable, by one conditional write: of any number of racers exactly one gets it.
+   * Takes a session for a runnable, by one conditional write: of any number of racers exactly one gets it. With `wait`, whoever finds it
+   * held stands in line until it comes free: higher priority first, then in order; the session's end ends the wait with its own error.
    * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`
    * @throws {SessionEndedError} `SESSION_ENDED` or `SESSION_EXPIRED`
-   * @throws {SessionOccupiedError} `SESSION_OCCUPIED`, naming the holder
+   * @throws {SessionOccupiedError} `SESSION_OCCUPIED`, naming the holder; after a `wait` the last one, with `waitedMs`
+   * @throws {PoolSaturatedError} `POOL_SATURATED` when as many wait (`maxQueue`) as may
    * @throws {SessionHostUnavailableError} `SESSION_HOST_UNAVAILABLE` when its browser is another host's
+   * @throws {ScopeNotEnforceableError} `SCOPE_NOT_ENFORCEABLE` for a `networkPolicy` on a session that cannot be held to it
    */
   async occupy(params: OccupySessionParams): Promise<SessionLease> {
     const request = parseArgument(occupySchema, params, 'occupy')
     this.#assertRunning()
-    return this.#keeper.occupy({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#allocator.occupy({ ...request, organizationId: this.#organization(request.organizationId) })
+  }
+
+  /**
+   * A lease on any session of the organisation that is like `spec`: one that is free (`create`d or acquired before, not private), else one
+   * made from a warm spare, else a new one; where there may be no further one, the first that comes free. Whoever waits stands in line:
+   * higher priority first, then by turns of the organisations, then in order. A session that is released stays, for the next.
+   * @throws {AcquireTimeoutError} `ACQUIRE_TIMEOUT` when `timeoutMs` are over, whatever was under way
+   * @throws {PoolSaturatedError} `POOL_SATURATED` when as many wait (`maxQueue`) as may
+   * @throws {BreakerOpenError} `BREAKER_OPEN` when a launch is needed, launches have failed in a row, and no like session is there to wait for
+   * @throws {BrowserLaunchError} `BROWSER_NOT_FOUND`, `BROWSER_LAUNCH_FAILED` when the launch for this call fails
+   * @throws {ScopeNotEnforceableError} `SCOPE_NOT_ENFORCEABLE`
+   */
+  async acquire(params: AcquireSessionParams): Promise<SessionLease> {
+    const request = parseArgument(acquireSchema, params, 'acquire')
+    this.#assertRunning()
+    this.#upkeep.gate.assertOpen()
+    return this.#allocator.acquire({ ...request, organizationId: this.#organization(request.organizationId) })
+  }
+
+  /**
+   * Acquires a session, or occupies the one that the request names, runs the function on its lease and releases it in every case, as `ok`:
+   * for another outcome, release it in the function. The function should stop when `lease.signal` aborts.
+   * @returns what the function returns; its error goes before one of the release
+   */
+  async use<T>(request: UseSessionRequest, fn: (lease: SessionLease) => Promise<T> | T): Promise<T> {
+    return useLease('browserSessionId' in request ? await this.occupy(request) : await this.acquire(request), fn)
   }
 
   /** The same as `lease.release(options)`. */
-  release(lease: SessionLease, options: { readonly outcome?: ReleaseOutcome } = {}): Promise<void> {
+  release(lease: SessionLease, options: ReleaseOptions = {}): Promise<void> {
     return lease.release(options)
   }
 
   /**
-   * Puts a session's end off: to now + `minutes` (by default its own `timeoutMinutes`) unless it ends later anyway, and to 24 hours
-   * after its start at the latest. Never shortens.
+   * Puts a session's end off: to now + `minutes` (by default its own `timeoutMinutes`) unless it ends later anyway, and to the pool's
+   * `maxLifetimeMinutes` after its start at the latest. Never shortens.
    * @throws {SessionNotRenewableError} `SESSION_NOT_RENEWABLE` for one that has ended, has expired or never started.
    */
   async renew(params: RenewSessionParams): Promise<BrowserSession> {
     const request = parseArgument(renewSchema, params, 'renew')
-    return this.#renewer.renew({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#upkeep.renewer.renew({ ...request, organizationId: this.#organization(request.organizationId) })
+  }
+
+  /**
+   * Like `renew`; a session that is not renewable and that nobody holds is closed besides (`expired`). One whose browser is being
+   * launched is its caller's, and stays.
+   * @throws {SessionNotRenewableError} `SESSION_NOT_RENEWABLE`, closed or not
+   */
+  async renewOrClose(params: RenewSessionParams): Promise<BrowserSession> {
+    const request = parseArgument(renewSchema, params, 'renewOrClose')
+    return this.#upkeep.renewOrClose.run({ ...request, organizationId: this.#organization(request.organizationId) })
+  }
+
+  /**
+   * Ends the lease of a holder that is stuck: its signal aborts, its fence is refused, and the session is free. Does nothing where nobody
+   * holds it. A holder on another host hears of it with its next heartbeat.
+   */
+  async forceRelease(ref: SessionRef): Promise<BrowserSession> {
+    const request = parseArgument(sessionRefSchema, ref, 'forceRelease')
+    return this.#upkeep.breaker.break(this.#organization(request.organizationId), request.browserSessionId)
+  }
+
+  /** Takes a session out of use: nobody new gets it, and it ends (`drained`) with its present lease, or at once. */
+  async retire(ref: SessionRef): Promise<BrowserSession> {
+    const request = parseArgument(sessionRefSchema, ref, 'retire')
+    return this.#upkeep.retirer.retire(this.#organization(request.organizationId), request.browserSessionId)
+  }
+
+  /**
+   * Empties this host: from here on it gives out nothing (`POOL_DRAINING`), free sessions end at once, held ones with their lease, and
+   * after `timeoutMs` in spite of it. The pool goes on running, and gives out sessions again after `stop()` and `start()`.
+   */
+  async drain(params: DrainParams = {}): Promise<DrainReport> {
+    const request = parseArgument(drainSchema, params, 'drain')
+    if (!this.#lifecycle.isRunning) throw new NotRunningError('SessionPool', this.#lifecycle.state)
+    this.#upkeep.gate.close()
+    this.#allocator.stop(new PoolDrainingError(this.hostId))
+    void this.#supply.spares.stop()
+    return this.#upkeep.drainer.drain({ ...request, organizationId: null })
+  }
+
+  /** Ends all sessions of an organisation that this host has, as `drain` does. New ones may be made meanwhile. */
+  async closeAll(params: CloseAllSessionsParams = {}): Promise<DrainReport> {
+    const request = parseArgument(closeAllSchema, params, 'closeAll')
+    return this.#upkeep.drainer.drain({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /**
@@ -178,6 +344,68 @@ export class SessionPool implements SessionCalls {
   async list(params: ListSessionsParams = {}): Promise<BrowserSession[]> {
     const request = parseArgument(listSchema, params, 'list')
     return this.#reader.list({ ...request, organizationId: this.#organization(request.organizationId) })
+  }
+
+  /**
+   * Saves what the browser of a live session has of sites (cookies, localStorage, IndexedDB, sessionStorage) under a name; a profile of that
+   * name is switched to it once it is safely stored, and stays as it was when anything fails. For its holder, who passes the lease, or while
+   * nobody holds it. With `kind: 'directory'` the session is closed first, as only then its user-data folder is whole.
+   * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`
+   * @throws {SessionEndedError} `SESSION_ENDED`: use `createProfile`
+   * @throws {SessionOccupiedError} `SESSION_OCCUPIED` by somebody else than the caller
+   * @throws {StaleLeaseError} `STALE_LEASE` when the lease is no longer the session's: nothing was changed
+   * @throws {SessionHostUnavailableError} `SESSION_HOST_UNAVAILABLE` when its browser is another host's
+   * @throws {ProfileSaveError} `PROFILE_SAVE_FAILED`, with the cause; `profile.failed` is on the session's stream
+   */
+  async saveProfile(params: SaveProfileParams): Promise<BrowserProfile> {
+    const request = parseArgument(saveProfileSchema, params, 'saveProfile')
+    return this.#profiles.save({ ...request, mode: 'replace', organizationId: this.#organization(request.organizationId) })
+  }
+
+  /**
+   * Makes a new profile of a live session, as `saveProfile` does, or of the state that an ended one left (see `keepState`).
+   * @throws {ProfileExistsError} `PROFILE_EXISTS` when the name is taken
+   * @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND` when the ended session left no state; else as `saveProfile`
+   */
+  async createProfile(params: CreateProfileParams): Promise<BrowserProfile> {
+    const { fromBrowserSessionId: browserSessionId, ...request } = parseArgument(createProfileSchema, params, 'createProfile')
+    const organizationId = this.#organization(request.organizationId)
+    return this.#profiles.create({ ...request, browserSessionId, organizationId, kind: 'snapshot', mode: 'create' })
+  }
+
+  /** @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND` */
+  async getProfile(ref: ProfileRef): Promise<BrowserProfile> {
+    const request = parseArgument(profileRefSchema, ref, 'getProfile')
+    return toBrowserProfile(await this.#profileReader.get(this.#organization(request.organizationId), request.browserProfileId))
+  }
+
+  /** Profiles of an organisation, newest first. */
+  async listProfiles(params: ListProfilesParams = {}): Promise<BrowserProfile[]> {
+    const request = parseArgument(listProfilesSchema, params, 'listProfiles')
+    const rows = await this.#profileReader.list({ ...request, organizationId: this.#organization(request.organizationId) })
+    return rows.map(toBrowserProfile)
+  }
+
+  /**
+   * Deletes a profile and its bytes; its name is free then.
+   * @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND`
+   * @throws {ProfileInUseError} `PROFILE_IN_USE` while live sessions were made from it, unless `force`: they do not need it any more
+   */
+  async deleteProfile(params: DeleteProfileParams): Promise<void> {
+    const request = parseArgument(deleteProfileSchema, params, 'deleteProfile')
+    return this.#profiles.delete({ ...request, organizationId: this.#organization(request.organizationId) })
+  }
+
+  /** What is stored of a session, oldest first: recordings, and the state that it left. @throws {SessionNotFoundError} `SESSION_NOT_FOUND` */
+  async listArtifacts(params: ListSessionArtifactsParams): Promise<ArtifactRow[]> {
+    const request = parseArgument(listArtifactsSchema, params, 'listArtifacts')
+    return this.#files.list({ ...request, organizationId: this.#organization(request.organizationId) })
+  }
+
+  /** A stored file with its bytes; the stream has to be read or destroyed. @throws {ArtifactError} `ARTIFACT_NOT_FOUND` */
+  async readArtifact(ref: SessionArtifactRef): Promise<SessionArtifact> {
+    const request = parseArgument(sessionArtifactRefSchema, ref, 'readArtifact')
+    return this.#files.read({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /** Why the session's `url` did not load when its browser started; null where it did, or where this host does not know. */
@@ -213,7 +441,7 @@ export class SessionPool implements SessionCalls {
 
   /** Figures of this host, derived from its state. */
   stats(): PoolStats {
-    return poolStats(this.#registry)
+    return poolStats({ ...this.#supply, registry: this.#registry, allocator: this.#allocator })
   }
 
   health(): PoolHealth {
@@ -230,14 +458,22 @@ export class SessionPool implements SessionCalls {
     await storage.open()
     await sweepDirectories({ baseDirectory, machineId, logger })
     this.#startedStreaming = (await streaming?.start()) ?? false
+    this.#upkeep.gate.open()
+    this.#upkeep.relauncher.start()
+    this.#meter?.start()
     this.#heartbeat.start()
     this.#reaper.start()
+    this.#supply.spares.start(() => this.#allocator.isIdle)
   }
 
   async #stop(): Promise<void> {
     await closeAll(
       [
+        () => this.#meter?.stop(),
+        () => this.#upkeep.relauncher.stop(),
         () => this.#reaper.stop(),
+        () => this.#allocator.stop(new NotRunningError('SessionPool', 'stopping')),
+        () => this.#supply.spares.stop(),
         () => this.#launcher.stop(),
         () => this.#ender.endAll(),
         () => this.#heartbeat.stop(),
@@ -249,6 +485,7 @@ export class SessionPool implements SessionCalls {
 
   #assertRunning(): void {
     if (!this.#lifecycle.isRunning) throw new NotRunningError('SessionPool', this.#lifecycle.state)
+    this.#upkeep.gate.assertOpen()
   }
 
   #organization(organizationId: string | undefined): string {

@@ -17,10 +17,15 @@ const ATTEMPTS = 5
 /** Puts the end of sessions off. */
 export class SessionRenewer {
   readonly #storage: Storage
+  readonly #maxLifetimeMinutes: number
   readonly #journal: SessionJournal
 
-  constructor(parts: { readonly settings: { readonly storage: Storage }; readonly journal: SessionJournal }) {
+  constructor(parts: {
+    readonly settings: { readonly storage: Storage; readonly maxLifetimeMinutes: number }
+    readonly journal: SessionJournal
+  }) {
     this.#storage = parts.settings.storage
+    this.#maxLifetimeMinutes = parts.settings.maxLifetimeMinutes
     this.#journal = parts.journal
   }
 
@@ -33,7 +38,7 @@ export class SessionRenewer {
     for (let attempt = 1; ; attempt += 1) {
       const [row, now] = [await this.#storage.get('browser_sessions', browserSessionId), await this.#storage.now()]
       if (row === undefined || row.organizationId !== organizationId) throw new SessionNotFoundError(browserSessionId)
-      const renewal = renewalOf(row, request.minutes, now)
+      const renewal = renewalOf(row, request.minutes, now, this.#maxLifetimeMinutes)
       if (renewal.kind === 'refused') throw new SessionNotRenewableError(browserSessionId, renewal.reason)
       if (renewal.kind === 'unchanged' || attempt > ATTEMPTS) return toBrowserSession(row)
       const { expiresAt } = renewal

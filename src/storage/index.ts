@@ -31,6 +31,7 @@ export { RUN_PARTS } from './run-parts.js'
 export {
   type ActionRow,
   type ArtifactRow,
+  type BrowserProfileRow,
   type BrowserSessionRow,
   type PlaybookRow,
   type Row,
@@ -66,6 +67,7 @@ export {
 } from './storage.js'
 export { type ColumnMeta, type TableMeta, tableMeta } from './table-meta.js'
 export type { ArtifactType } from './tables/artifacts.js'
+export type { ProfileKind } from './tables/browser-profiles.js'
 export type { CloseReason, SessionStatus } from './tables/browser-sessions.js'
 export type { BlockStatus, RunStatus, RunType } from './tables/runs.js'
 export type { WorkflowStatus } from './tables/workflows.js'

@@ -1,5 +1,6 @@
 import type { RowOf, Table } from './columns.js'
 import { artifacts } from './tables/artifacts.js'
+import { browserProfiles } from './tables/browser-profiles.js'
 import { browserSessions } from './tables/browser-sessions.js'
 import { actions, runBlocks, runs, steps, tasks } from './tables/runs.js'
 import { viewTokens } from './tables/view-tokens.js'
@@ -15,6 +16,7 @@ export const tables = {
   steps,
   actions,
   browser_sessions: browserSessions,
+  browser_profiles: browserProfiles,
   view_tokens: viewTokens,
   artifacts,
 } as const
@@ -42,6 +44,8 @@ export type StepRow = Row<'steps'>
 export type ActionRow = Row<'actions'>
 /** A row of `browser_sessions`. */
 export type BrowserSessionRow = Row<'browser_sessions'>
+/** A row of `browser_profiles`. */
+export type BrowserProfileRow = Row<'browser_profiles'>
 /** A row of `view_tokens`. */
 export type ViewTokenRow = Row<'view_tokens'>
 /** A row of `artifacts`. */

@@ -1,21 +1,25 @@
 import { NotRunningError, StreamingError } from '../errors/index.js'
 import { type Clock, closeAll, forkAbort, isAbortError, type Logger, raceAbort } from '../runtime/index.js'
-import { type Storage, storageNow, type Write } from '../storage/index.js'
+import { type CommitResult, type Storage, storageNow, type Write } from '../storage/index.js'
 import type { BackendChoice } from './backend-choice.js'
 import type { Display, DisplayParams } from './display.js'
 import { liveSession, notEnded } from './session-rows.js'
 import type { StreamingJournal } from './streaming-journal.js'
 
 export interface StartDisplayRequest extends DisplayParams {
-  readonly organizationId: string
+  /** Null: of a session that is yet to be; `claim` tells whose it has become. */
+  readonly organizationId: string | null
 }
 
 /** A display that runs, and whose. */
 export interface RunningDisplay {
-  readonly organizationId: string
+  /** Null: nobody's so far, and on no row. */
+  organizationId: string | null
   readonly browserSessionId: string
   readonly display: Display
   readonly startedAt: Date
+  /** How long it took to start, in milliseconds. */
+  readonly startMs: number
 }
 
 interface Start {
@@ -59,7 +63,8 @@ export class DisplayManager {
   async start(request: StartDisplayRequest, signal?: AbortSignal): Promise<Display> {
     const { browserSessionId } = request
     signal?.throwIfAborted()
-    await liveSession(this.#options.storage, request)
+    const { organizationId } = request
+    if (organizationId !== null) await liveSession(this.#options.storage, { organizationId, browserSessionId })
     await this.#stops.get(browserSessionId)
     if (this.#isClosed) throw new NotRunningError('StreamingSupervisor', 'stopped')
     const running = this.#running.get(browserSessionId)
@@ -72,6 +77,14 @@ export class DisplayManager {
       start.waiting -= 1
       if (start.waiting === 0 && signal?.aborted) start.abort(signal.reason)
     }
+  }
+
+  /** A display that was nobody's is that of this session, whose row exists by now. Does nothing for any other. */
+  async claim(organizationId: string, browserSessionId: string): Promise<void> {
+    const running = this.#running.get(browserSessionId)
+    if (running === undefined || running.organizationId !== null) return
+    running.organizationId = organizationId
+    await this.#record(running, organizationId) // a session that has ended meanwhile takes it along
   }
 
   /** Ends a display that runs or is being started; resolves when its processes and its directory are gone. */
@@ -107,24 +120,19 @@ export class DisplayManager {
   }
 
   async #start(request: StartDisplayRequest, signal: AbortSignal): Promise<Display> {
-    const { clock, storage, backends, journal } = this.#options
+    const { clock, storage, backends } = this.#options
     const { organizationId, browserSessionId } = request
     const startedMs = clock.monotonicMs()
     const backend = await backends.pick()
     signal.throwIfAborted()
     const display = await backend.start(request, signal)
+    const running = { organizationId, browserSessionId, display, startedAt: clock.now(), startMs: clock.monotonicMs() - startedMs }
     try {
       signal.throwIfAborted()
-      const payload = {
-        browserSessionId,
-        backend: display.backend,
-        displayNumber: display.displayNumber,
-        startMs: clock.monotonicMs() - startedMs,
-      }
-      const writes = [writeDisplay(organizationId, browserSessionId, display)]
-      const result = await journal.commit({ organizationId, type: 'display.started', payload, writes })
-      if (!result.ok) await liveSession(storage, request) // says what is wrong with the session
-      if (!result.ok) {
+      const result = organizationId === null ? null : await this.#record(running, organizationId)
+      // says what is wrong with the session
+      if (organizationId !== null && result?.ok === false) await liveSession(storage, { organizationId, browserSessionId })
+      if (result?.ok === false) {
         throw new StreamingError(`The display of session ${browserSessionId} could not be recorded: ${result.reason}`, {
           code: 'DISPLAY_START_FAILED',
           retryable: true,
@@ -134,10 +142,16 @@ export class DisplayManager {
       await display.stop()
       throw error
     }
-    const running = { organizationId, browserSessionId, display, startedAt: clock.now() }
     this.#running.set(browserSessionId, running)
     display.onExit((reason) => void this.#lost(running, reason))
     return display
+  }
+
+  /** Writes it on the session's row, as long as that has not ended. */
+  #record({ browserSessionId, display, startMs }: RunningDisplay, organizationId: string): Promise<CommitResult> {
+    const payload = { browserSessionId, backend: display.backend, displayNumber: display.displayNumber, startMs }
+    const writes = [writeDisplay(organizationId, browserSessionId, display)]
+    return this.#options.journal.commit({ organizationId, type: 'display.started', payload, writes })
   }
 
   async #stop(browserSessionId: string): Promise<void> {
@@ -152,6 +166,7 @@ export class DisplayManager {
     this.#running.delete(browserSessionId)
     await running.display.stop()
     const { organizationId, display } = running
+    if (organizationId === null) return
     await this.#options.journal.commit({
       organizationId,
       type: 'display.stopped',
@@ -161,7 +176,7 @@ export class DisplayManager {
   }
 
   async #lost(running: RunningDisplay, reason: string): Promise<void> {
-    const { organizationId, browserSessionId, display } = running
+    const { browserSessionId, display } = running
     if (this.#running.get(browserSessionId) !== running) return
     this.#running.delete(browserSessionId)
     const { journal, logger, onLost } = this.#options
@@ -169,6 +184,8 @@ export class DisplayManager {
     onLost(running, reason)
     try {
       await display.stop() // what is left of its chain, and its directory
+      const { organizationId } = running
+      if (organizationId === null) return
       const payload = { browserSessionId, reason }
       await journal.commit({
         organizationId,

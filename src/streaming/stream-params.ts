@@ -55,7 +55,14 @@ export const startDisplaySchema = z.strictObject({
   browserBarsHeight: z.number().int().min(0).max(1024).default(90),
   frameRate: z.number().int().min(1).max(60).default(30),
   glx: z.boolean().default(false),
+  /**
+   * For a session whose row is yet to be written, and which is nobody's so far: no organisation is named, and `claimDisplay` tells
+   * whose it has become. @default false
+   */
+  isSpare: z.boolean().default(false),
 })
+
+export const claimDisplaySchema = z.strictObject({ organizationId, browserSessionId: z.string().min(1).max(128) })
 
 export const issueTokenSchema = z.strictObject({
   organizationId,

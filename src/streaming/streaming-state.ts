@@ -27,8 +27,10 @@ export interface StreamingHealth {
   readonly viewers: number
 }
 
+/** Those of sessions: a spare's is nobody's. */
 export function describeDisplays(running: readonly RunningDisplay[], viewers: ViewerRegistry): readonly DisplayState[] {
-  return running.map(({ organizationId, browserSessionId, display, startedAt }) => ({
+  const owned = running.flatMap((one) => (one.organizationId === null ? [] : [{ ...one, organizationId: one.organizationId }]))
+  return owned.map(({ organizationId, browserSessionId, display, startedAt }) => ({
     organizationId,
     browserSessionId,
     backend: display.backend,

@@ -18,6 +18,7 @@ import { liveSession } from './session-rows.js'
 import type { SessionView } from './session-view.js'
 import {
   type ByOrganization,
+  claimDisplaySchema,
   type IssueTokenParams,
   issueTokenSchema,
   revokeSchema,
@@ -110,8 +111,14 @@ export class StreamingSupervisor {
    */
   async startDisplay(params: StartDisplayParams): Promise<Display> {
     this.#assertRunning()
-    const { signal, ...request } = parseArgument(startDisplaySchema, params, 'startDisplay')
-    return this.#displays.start({ ...request, organizationId: this.#organization(request) }, signal)
+    const { signal, isSpare, ...request } = parseArgument(startDisplaySchema, params, 'startDisplay')
+    return this.#displays.start({ ...request, organizationId: isSpare ? null : this.#organization(request) }, signal)
+  }
+
+  /** The display that was started for a spare (`isSpare`) is that of this session, whose row exists by now; any other stays as it is. */
+  async claimDisplay(params: ByOrganization & { readonly browserSessionId: string }): Promise<void> {
+    const request = parseArgument(claimDisplaySchema, params, 'claimDisplay')
+    await this.#displays.claim(this.#organization(request), request.browserSessionId)
   }
 
   /** Ends the session's display, if it has one; resolves when its processes and its directory are gone. */

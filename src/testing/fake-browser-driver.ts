@@ -1,6 +1,6 @@
 import { BrowserLaunchError, type Json, type LaunchFailureCategory } from '../errors/index.js'
 import { type Clock, isAbortError, sleep, systemClock } from '../runtime/index.js'
-import type { BrowserDriver, LaunchSpec, PageOperationOptions } from '../sessions/ports.js'
+import type { BrowserDriver, ConnectSpec, LaunchSpec, PageOperationOptions } from '../sessions/ports.js'
 import { FakeBrowserHandle } from './fake-browser-handle.js'
 import type { FakeSite } from './fake-site.js'
 
@@ -20,6 +20,11 @@ export interface FakeBrowserDriverOptions {
   readonly clock?: Clock
   /** How launches go for which nothing was scripted with {@link FakeBrowserDriver.scriptLaunch}. @default at once */
   readonly launch?: FakeLaunch
+  /**
+   * Whether its browsers can give their state (`FakeBrowserHandle.state`), and record. Without it, nothing is left of sessions.
+   * @default false
+   */
+  readonly keepsState?: boolean
   /** The pages that its browsers find, by address. Without it, every address is an empty page. */
   readonly site?: FakeSite
 }
@@ -39,8 +44,10 @@ export class FakeBrowserDriver implements BrowserDriver {
   readonly #clock: Clock
   readonly #launch: FakeLaunch
   readonly #site: FakeSite | undefined
+  readonly #keepsState: boolean
   readonly #scripted: FakeLaunch[] = []
   readonly #specs: LaunchSpec[] = []
+  readonly #connections: ConnectSpec[] = []
   readonly #handles: FakeBrowserHandle[] = []
   #launching = 0
   #maxLive = 0
@@ -49,11 +56,17 @@ export class FakeBrowserDriver implements BrowserDriver {
     this.#clock = options.clock ?? systemClock
     this.#launch = options.launch ?? {}
     this.#site = options.site
+    this.#keepsState = options.keepsState ?? false
   }
 
   /** What was asked for, oldest first; failed launches too. */
   get specs(): readonly LaunchSpec[] {
     return this.#specs
+  }
+
+  /** What was to be attached to, oldest first; failed attempts too. */
+  get connections(): readonly ConnectSpec[] {
+    return this.#connections
   }
 
   /** Every browser that came up, oldest first; the dead ones too. */
@@ -88,12 +101,29 @@ export class FakeBrowserDriver implements BrowserDriver {
 
   async launch(spec: LaunchSpec, options: PageOperationOptions): Promise<FakeBrowserHandle> {
     this.#specs.push(spec)
+    return this.#begin(spec, options, { pid: 1_000_000 + this.#specs.length })
+  }
+
+  /** Attaches to a browser: like a launch, scripted by the same list, but with no process of its own. */
+  async connect(spec: ConnectSpec, options: PageOperationOptions): Promise<FakeBrowserHandle> {
+    this.#connections.push(spec)
+    const { browserSessionId, downloadsDirectory, browserAddress } = spec
+    const running = { browserType: 'chromium', headless: false, viewport: null, launchArgs: [], env: {} } as const
+    const launched = { ...running, browserSessionId, directory: downloadsDirectory, downloadsDirectory }
+    return this.#begin(launched, options, { pid: null, browserAddress })
+  }
+
+  async #begin(
+    spec: LaunchSpec,
+    options: PageOperationOptions,
+    which: { readonly pid: number | null; readonly browserAddress?: string },
+  ): Promise<FakeBrowserHandle> {
     const script = this.#scripted.shift() ?? this.#launch
     this.#launching += 1
     try {
       await this.#delay(script, options)
       if (script.fails !== undefined) throw failure(script.fails)
-      const handle = new FakeBrowserHandle({ spec, clock: this.#clock, site: this.#site, pid: 1_000_000 + this.#specs.length })
+      const handle = new FakeBrowserHandle({ spec, clock: this.#clock, site: this.#site, keepsState: this.#keepsState, ...which })
       this.#handles.push(handle)
       this.#maxLive = Math.max(this.#maxLive, this.liveHandles)
       return handle

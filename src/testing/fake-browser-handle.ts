@@ -1,6 +1,10 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ActionError } from '../errors/index.js'
 import { type Clock, withDeadline } from '../runtime/index.js'
-import type { BrowserHandle, LaunchSpec, PageDownload, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
+import type { BrowserState } from '../sessions/browser-state.js'
+import type { BrowserHandle, LaunchSpec, PageDownload, PageOperationOptions, ProcessIdentity, SanitizeParams } from '../sessions/ports.js'
+import type { RecordedFile, RecordingKind } from '../sessions/recording.js'
 import { FakePage } from './fake-page.js'
 import type { FakeSite } from './fake-site.js'
 
@@ -8,19 +12,35 @@ export interface FakeBrowserHandleParams {
   readonly spec: LaunchSpec
   readonly clock: Clock
   readonly site: FakeSite | undefined
-  readonly pid: number
+  /** @default false */
+  readonly keepsState?: boolean
+  /** Null: it is attached to, and its process is somebody else's. */
+  readonly pid: number | null
+  /** Where it was attached to. */
+  readonly browserAddress?: string
 }
 
 /** What a scripted browser does no longer answer to. */
-export type FakeHang = 'probe' | 'close' | 'kill'
+export type FakeHang = 'probe' | 'close' | 'kill' | 'snapshot' | 'recording' | 'sanitize'
 
 /** A scripted browser, made by `FakeBrowserDriver.launch`. */
 export class FakeBrowserHandle implements BrowserHandle {
+  /** What was launched; of an attached browser only the id and the folder for downloads are anybody's wish. */
   readonly spec: LaunchSpec
-  readonly process: ProcessIdentity
-  readonly browserAddress = null
+  readonly process: ProcessIdentity | null
+  readonly browserAddress: string | null
+  /** What sites would have stored in it: at first what it was launched with. */
+  state: BrowserState
+  /** Left out unless the driver was made with `keepsState`. */
+  readonly snapshot?: (options: PageOperationOptions) => Promise<BrowserState>
+  /** The same; a recording is a file with the name of its kind as content. */
+  readonly finishRecording?: (kind: RecordingKind, options: PageOperationOptions) => Promise<readonly RecordedFile[]>
   /** How often `close` and `kill` were called. */
-  readonly calls = { close: 0, kill: 0, probe: 0 }
+  readonly calls = { close: 0, kill: 0, probe: 0, sanitize: 0 }
+  /** What was taken away so far, oldest first. */
+  readonly sanitized: SanitizeParams[] = []
+  /** Resident memory of its processes, in bytes; null: it cannot be read. */
+  memoryBytes: number | null = null
   readonly #params: FakeBrowserHandleParams
   readonly #lostListeners = new Set<(reason: string) => void>()
   readonly #downloadListeners = new Set<(download: PageDownload) => void>()
@@ -29,12 +49,19 @@ export class FakeBrowserHandle implements BrowserHandle {
   #active: FakePage | undefined
   #blinders: readonly string[] = []
   #isAlive = true
+  #isClosedCleanly = false
   #pageCount = 0
 
   constructor(params: FakeBrowserHandleParams) {
     this.#params = params
     this.spec = params.spec
-    this.process = { pid: params.pid, startTime: String(params.pid) }
+    this.process = params.pid === null ? null : { pid: params.pid, startTime: String(params.pid) }
+    this.browserAddress = params.browserAddress ?? null
+    this.state = ('state' in params.spec ? params.spec.state : null) ?? { cookies: [], origins: [], sessionStorage: [], knownOrigins: [] }
+    if (params.keepsState === true) {
+      this.snapshot = (options) => this.#answer('snapshot', options, async () => structuredClone(this.state))
+      this.finishRecording = (kind, options) => this.#answer('recording', options, () => this.#recording(kind))
+    }
     this.openPage('about:blank')
   }
 
@@ -52,6 +79,11 @@ export class FakeBrowserHandle implements BrowserHandle {
   crash(reason = 'process exited'): void {
     if (!this.#isAlive) return
     this.#end()
+    for (const listener of [...this.#lostListeners]) listener(reason)
+  }
+
+  /** It hangs up, and its process lives on. */
+  disconnect(reason = 'the browser disconnected'): void {
     for (const listener of [...this.#lostListeners]) listener(reason)
   }
 
@@ -111,6 +143,22 @@ export class FakeBrowserHandle implements BrowserHandle {
     if (!this.#isAlive) throw new ActionError('The browser is gone', { code: 'NO_PAGE' })
   }
 
+  async sanitize(params: SanitizeParams, options: PageOperationOptions): Promise<void> {
+    this.calls.sanitize += 1
+    await this.#maybeHang('sanitize', options)
+    if (!this.#isAlive) throw new ActionError('The browser is gone', { code: 'NO_PAGE' })
+    if (params.tabs) {
+      const old = this.pages()
+      this.openPage('about:blank')
+      for (const page of old) await page.close(options)
+    }
+    this.sanitized.push(params)
+  }
+
+  async memory(): Promise<number | null> {
+    return this.memoryBytes
+  }
+
   onLost(listener: (reason: string) => void): () => void {
     this.#lostListeners.add(listener)
     return () => this.#lostListeners.delete(listener)
@@ -125,9 +173,14 @@ export class FakeBrowserHandle implements BrowserHandle {
     this.#blinders = [...selectors]
   }
 
+  get isClosedCleanly(): boolean {
+    return this.#isClosedCleanly
+  }
+
   async close(options: PageOperationOptions): Promise<void> {
     this.calls.close += 1
     await this.#maybeHang('close', options)
+    this.#isClosedCleanly = this.#isAlive
     this.#end()
   }
 
@@ -135,6 +188,18 @@ export class FakeBrowserHandle implements BrowserHandle {
     this.calls.kill += 1
     if (this.#hanging.has('kill')) return new Promise(() => {})
     this.#end()
+  }
+
+  async #answer<T>(call: FakeHang, options: PageOperationOptions, answer: () => Promise<T>): Promise<T> {
+    await this.#maybeHang(call, options)
+    if (!this.#isAlive) throw new ActionError('The browser is gone', { code: 'PAGE_CLOSED' })
+    return answer()
+  }
+
+  async #recording(kind: RecordingKind): Promise<readonly RecordedFile[]> {
+    const path = join(this.spec.downloadsDirectory, '..', `${kind}.txt`)
+    await writeFile(path, kind)
+    return [{ path, filename: `${kind}.txt`, mimeType: 'text/plain' }]
   }
 
   #end(): void {

@@ -1,44 +1,102 @@
 import type { Action } from '../../definition/index.js'
 import { ActionError } from '../../errors/index.js'
-import type { BrowserHandle, PageDriver, PageOperationOptions } from '../../sessions/ports.js'
+import type { Clock } from '../../runtime/index.js'
+import type { BlockedRequest, BrowserHandle, PageDriver, PageOperationOptions } from '../../sessions/ports.js'
 import type { ActionContext } from '../action-context.js'
 import type { ActionScope, ScopeRefusal } from './action-scope.js'
+import { canonicalHost } from './hosts.js'
+import { blocked } from './refuse-action.js'
+import { findStrays, type Stray, undoStray } from './stray-pages.js'
 
-/** Refuses an action by its own words: type and addresses. @throws {ActionError} `ACTION_BLOCKED` */
-export function refuseAction(scope: ActionScope | null, action: Action): void {
-  const refusal = scope?.checkAction(action) ?? null
-  if (refusal !== null) throw blocked(refusal)
+/** What the pages of a scope were like when they were looked at last. */
+interface Look {
+  /** Requests that had been refused until then. */
+  readonly blockedCount: number
+  /** Address of each page by its id. */
+  readonly places: ReadonlyMap<string, string>
 }
 
-/** The error of a refused action. */
-export function blocked({ rule, reason, url }: ScopeRefusal): ActionError {
-  return new ActionError(reason, { code: 'ACTION_BLOCKED', details: { rule, url } })
-}
+/** Over the actions of an execution: what happens between two of them is found before the second. */
+const lastLooks = new WeakMap<ActionScope, Look>()
+
+/** What Chromium calls a connection that the proxy refused, and a request that its own guard did. */
+const REFUSED_REQUEST = /ERR_SOCKS_CONNECTION_FAILED|ERR_BLOCKED_BY_CLIENT/
 
 /** Holds the pages of a browser to the scope, before and after one action. Without a policy it does nothing. */
 export class ScopeWatch {
   readonly #context: ActionContext
   readonly #browser: BrowserHandle
-  readonly #blockedBefore: number
+  readonly #clock: Clock
 
-  constructor(context: ActionContext, browser: BrowserHandle) {
+  constructor(context: ActionContext, browser: BrowserHandle, clock: Clock) {
     this.#context = context
     this.#browser = browser
-    this.#blockedBefore = context.scope?.blockedCount ?? 0
+    this.#clock = clock
   }
 
-  /** Blinders, pages that wandered off meanwhile, guardrails. @throws {ActionError} `ACTION_BLOCKED` */
-  async before(_bound: Action, _page: PageDriver, _options: PageOperationOptions): Promise<void> {
-    void this.#context
-    void this.#browser
-    void this.#blockedBefore
+  /**
+   * Blinders, pages that wandered off since the action before, guardrails. Resolves to the page to act on: another one where a pop-up
+   * had to be closed.
+   * @throws {ActionError} `ACTION_BLOCKED`
+   */
+  async before(bound: Action, page: PageDriver, options: PageOperationOptions): Promise<PageDriver> {
+    const { scope } = this.#context
+    await this.#browser.setBlinders(scope?.blinders ?? [], options) // also without any: a lease before may have left some
+    if (scope === null) return page
+    for (const stray of await this.#undoStrays(scope)) {
+      // one that a request explains has its event already
+      if (stray.request === null) scope.network.onBlocked(asRequest(stray.refusal))
+    }
+    const here = page.isClosed() ? await this.#browser.activePage(options) : page
+    const { organizationId, workflowRunId, blockLabel } = this.#context
+    const request = { organizationId, workflowRunId, blockLabel, action: bound, page: { url: here.url() }, signal: options.signal }
+    const refusal = await scope.review(request)
+    if (refusal !== null) throw blocked(refusal)
+    return here
   }
 
   /** A failure that a refused request explains comes out as `ACTION_BLOCKED`; any other as it is. */
   explain(error: unknown): unknown {
-    return error
+    const { scope } = this.#context
+    if (scope === null || !ActionError.is(error) || !REFUSED_REQUEST.test(error.message)) return error
+    const requests = scope.blockedSince(lastLooks.get(scope)?.blockedCount ?? 0)
+    const request = requests.findLast(({ host }) => error.message.includes(host)) ?? requests.at(-1)
+    return request === undefined ? error : blocked(asRefusal(request))
   }
 
-  /** Undoes what has left the scope. @throws {ActionError} `ACTION_BLOCKED` */
-  async after(_options: PageOperationOptions): Promise<void> {}
+  /**
+   * Undoes what has left the scope, in a time of its own: also after an action that was called off.
+   * @throws {ActionError} `ACTION_BLOCKED`
+   */
+  async after(): Promise<void> {
+    const { scope } = this.#context
+    if (scope === null) return
+    const [first] = await this.#undoStrays(scope)
+    if (first !== undefined) throw blocked(first.refusal)
+  }
+
+  /** Brings pages back that are outside, and closes those that were opened there. */
+  async #undoStrays(scope: ActionScope): Promise<readonly Stray[]> {
+    const browser = this.#browser
+    const look = lastLooks.get(scope)
+    const strays = await findStrays({ scope, pages: browser.pages(), blockedBefore: look?.blockedCount ?? 0, clock: this.#clock })
+    for (const stray of strays) {
+      // at the first look nothing is known: what an earlier lease has left open is emptied, not closed
+      const wasAt = look === undefined ? 'about:blank' : (look.places.get(stray.page.pageId) ?? null)
+      await undoStray({ stray, scope, browser, wasAt, clock: this.#clock })
+    }
+    const places = new Map(browser.pages().map((page) => [page.pageId, page.url()]))
+    lastLooks.set(scope, { blockedCount: scope.blockedCount, places })
+    return strays
+  }
+}
+
+function asRefusal({ rule, reason, url, host, port }: BlockedRequest): ScopeRefusal {
+  return { rule, reason, url: url ?? `${host}:${port}` }
+}
+
+function asRequest({ rule, reason, url = '' }: ScopeRefusal): BlockedRequest {
+  const parsed = URL.canParse(url) ? new URL(url) : null
+  const host = parsed === null ? '' : (canonicalHost(parsed.hostname) ?? '')
+  return { host, port: Number(parsed?.port || (parsed?.protocol === 'https:' ? 443 : 80)), rule, reason, url }
 }

@@ -29,6 +29,8 @@ export const browserSessions = table({
     browserSessionId: text(),
     /** Whose it is; written with the row and never changed. Every read of a public method has it as a condition. */
     organizationId: text(),
+    /** Its place among the sessions that its organisation may have, from 0; taken with the row, null when it has ended or there is no limit. */
+    organizationSlot: intOrNull(),
     /** Where the session is; written by compare-and-set only. */
     status: text<SessionStatus>(),
     /** Made for one run, closed with it. */
@@ -49,6 +51,8 @@ export const browserSessions = table({
     leaseHolder: textOrNull(),
     /** Id given by the caller of `occupy`, so that asking again gives its own lease back. */
     leaseRequestId: textOrNull(),
+    /** Fence of the holder's own lease on what it runs: the same runnable with a greater one takes over at once; null: it has none. */
+    runnableFence: intOrNull(),
     /** When the present lease was taken. */
     leaseSince: instantOrNull(),
     /** By the storage's clock. */
@@ -87,8 +91,14 @@ export const browserSessions = table({
     startedAt: instantOrNull(),
     /** When it ends unless it is renewed or held. */
     expiresAt: instantOrNull(),
-    /** Last end of a lease, or the start. */
+    /** Last activity of a holder, last end of a lease, or the start. */
     lastActivityAt: instantOrNull(),
+    /** How long it lives while nobody holds it; as `create` was given it. Null: as long as its end allows. */
+    idleTimeoutMinutes: floatOrNull(),
+    /** When it ends unless somebody takes it; null while it is held, or without an idle time. */
+    idleExpiresAt: instantOrNull(),
+    /** Since when it takes no new holder; null: it does. It ends with its present lease. */
+    retiredAt: instantOrNull(),
     /** Occupations so far. */
     uses: int(),
     /** When it ended; null until then. */
@@ -97,9 +107,9 @@ export const browserSessions = table({
     closeReason: textOrNull<CloseReason>(),
     /** As `create` was given it. */
     browserType: text<'chromium' | 'chrome' | 'msedge'>(),
-    /** Name of its proxy; null: none. Not written so far. */
+    /** Name of its proxy, as `create` was given it; null: none. */
     proxyLocation: textOrNull(),
-    /** The profile that it was made from; null: none. Not written so far. */
+    /** The profile that it was made from; null: none. */
     browserProfileId: textOrNull(),
     /** Opened when the browser started. */
     url: textOrNull(),
@@ -110,5 +120,6 @@ export const browserSessions = table({
     /** When the row was last written, by the storage's clock. */
     modifiedAt: instant(),
   },
+  unique: [{ name: 'browser_sessions_organization_slot', columns: ['organizationId', 'organizationSlot'] }],
   indexes: [['organizationId', 'createdAt'], ['hostId', 'status'], ['runnableId'], ['status', 'expiresAt']],
 })

@@ -48,7 +48,7 @@ export const runs = table({
     browserSessionId: textOrNull(),
     /** The session is the run's own and is closed with it. */
     ownsSession: bool(),
-    /** The profile that its browser was asked to have; null: none. Not written so far. */
+    /** The profile that its private browser is made from; given at the start, null: none. */
     browserProfileId: textOrNull(),
     /** The browser that it was asked to attach to; null: none. */
     browserAddress: textOrNull(),
@@ -58,9 +58,11 @@ export const runs = table({
     extraHttpHeaders: jsonOrNull<Record<string, string>>(),
     /** What it may do and where, beside the policies of its workflow and its organisation; given at the start, null: nothing more. */
     scopePolicy: jsonOrNull<Record<string, Json>>(),
+    /** Whether its actions are only checked: nothing is done to pages. Given at the start. */
+    dryRun: bool(),
     /** Where its result is to be delivered; null: nowhere. Not written so far. */
     webhookCallbackUrl: textOrNull(),
-    /** Most steps of the agent; null: the default. Not written so far. */
+    /** Most steps of an agent in a block that names no number; null: the default. */
     maxSteps: intOrNull(),
     /** Overrides the workflow's; null: does not. Not written so far. */
     runWith: textOrNull<'agent' | 'code'>(),
@@ -84,7 +86,7 @@ export const runs = table({
     leaseExpiresAt: instantOrNull(),
     /** Number of claims so far. */
     attempt: int(),
-    /** Steps of an agent so far; always 0 so far. */
+    /** Attempts at steps, of lists and of agents; written by the terminal commit, 0 until then. */
     stepCount: int(),
     /** Actions performed; written by the terminal commit, 0 until then. */
     actionCount: int(),

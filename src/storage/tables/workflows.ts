@@ -38,7 +38,7 @@ export const workflows = table({
     extraHttpHeaders: jsonOrNull<Record<string, string>>(),
     /** 1 to 480; null: the engine's default of 240. */
     maxElapsedTimeMinutes: floatOrNull(),
-    /** Keep the private browser's state from run to run. */
+    /** Whether the state of private browsers is kept from run to run, in a profile of its own. */
     persistBrowserSession: bool(),
     /** Whether blocks are run by their definition (`agent`) or by generated code; always `agent` so far. */
     runWith: text<'agent' | 'code'>(),

@@ -14,6 +14,7 @@ export const aRun = (id: string, values: Partial<RunRow> = {}): NewRow<RunRow> =
   parameters: {},
   rootWorkflowRunId: id,
   ownsSession: false,
+  dryRun: false,
   priority: 0,
   leaseFence: 0,
   attempt: 0,

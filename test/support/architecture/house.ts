@@ -66,6 +66,8 @@ export const packages: Readonly<Record<string, PackageRule>> = {
   ws: { at: ['streaming', 'http'] },
   '@huggingface/jinja': { at: ['definition'] },
   '@cfworker/json-schema': { at: ['definition'] },
+  tldts: { at: ['actions'] },
+  'ipaddr.js': { at: ['actions'] },
 }
 
 /** Things of the platform that only `runtime/` touches; everybody else is handed a clock, ids and a random source. */

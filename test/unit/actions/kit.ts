@@ -51,7 +51,7 @@ export async function openBrowser(site: FakeSite = {}, overrides: Partial<Action
   }
   const router = new ActionRouter({ clock, ids: sequentialIds(), timeouts: { actionTimeoutMs: 15_000, navigationTimeoutMs: 30_000 } })
   const act = (action: ActionInput, stepIndex = 0) => router.execute(parse(action), context, { stepIndex })
-  const actAll = (actions: ActionInput[]) => new SequenceExecutor(router).execute(actions.map(parse), context)
+  const actAll = (actions: ActionInput[]) => new SequenceExecutor({ router, clock }).execute(actions.map(parse), context)
   const page = () => {
     const last = browser.pages().at(-1)
     if (last === undefined) throw new Error('no page')

@@ -78,7 +78,7 @@ describe('the router', () => {
         render: (text: string) => note(`bind ${text}`, text),
         reveal: async (value: never) => note('reveal', value),
       },
-      browser: async () => note('browser', { activePage: async () => note('page', watched) }),
+      browser: async () => note('browser', { activePage: async () => note('page', watched), setBlinders: async () => {} }),
       record: () => note('record', undefined),
     })
     await act(click('#go'))

@@ -23,7 +23,7 @@ describe('mapError', () => {
     [
       'covered',
       timeout('\u001b[2m  - element is not stable\n - <div id="c"></div> intercepts pointer events\u001b[22m'),
-      { wasFound: true },
+      { wasFound: () => true },
       { details: { obstacle: '<div id="c"></div> intercepts pointer events' } },
     ],
     ['no target', timeout(''), { target: undefined }, { code: 'ACTION_TIMEOUT' }],

@@ -28,6 +28,8 @@ const makeRow = (changes: Partial<BrowserSessionRow>) =>
     leaseHolder: null,
     runnableType: null,
     runnableId: null,
+    runnableFence: null,
+    retiredAt: null,
     closeReason: null,
     ...changes,
   }) as BrowserSessionRow

@@ -122,6 +122,10 @@ export class FakeStreaming implements SessionStreaming {
     }
   }
 
+  async claimDisplay({ browserSessionId }: { organizationId: string; browserSessionId: string }): Promise<void> {
+    this.calls.push(`claimDisplay ${browserSessionId}`)
+  }
+
   async stopDisplay({ browserSessionId }: { browserSessionId: string }): Promise<void> {
     this.calls.push(`stopDisplay ${browserSessionId}`)
   }

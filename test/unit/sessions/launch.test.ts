@@ -18,7 +18,7 @@ describe('creating a session', () => {
     await clock.advance(300)
     const session = await creating
     const now = clock.now().getTime()
-    expect(session).toMatchObject({ status: 'running', pid: driver.handles[0]?.process.pid, timeoutMinutes: 30 })
+    expect(session).toMatchObject({ status: 'running', pid: driver.handles[0]?.process?.pid, timeoutMinutes: 30 })
     expect(session.pid).not.toBeNull()
     expect([session.startedAt?.getTime(), session.expiresAt?.getTime()]).toEqual([now, now + 30 * 60_000])
     expect((await row(storage, session.browserSessionId)).hostLeaseExpiresAt?.getTime()).toBe(now + 30_000)

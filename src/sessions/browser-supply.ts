@@ -1,0 +1,31 @@
+import { BrowserStart } from './browser-start.js'
+import { LaunchQueue } from './launch-queue.js'
+import type { LaunchSources } from './launch-sources.js'
+import type { SessionPoolSettings } from './options.js'
+import { OrganizationSlots } from './organization-slots.js'
+import type { SessionNetworks } from './session-network.js'
+import type { SessionRegistry } from './session-registry.js'
+import type { SessionTeardown } from './session-teardown.js'
+import { WarmSpares } from './warm-spares.js'
+
+/** Where browsers come from, and how many there may be, put together. */
+export class BrowserSupply {
+  readonly queue: LaunchQueue
+  readonly browserStart: BrowserStart
+  readonly slots: OrganizationSlots
+  readonly spares: WarmSpares
+
+  constructor(parts: {
+    readonly settings: SessionPoolSettings
+    readonly registry: SessionRegistry
+    readonly networks: SessionNetworks
+    readonly sources: LaunchSources
+    readonly teardown: SessionTeardown
+  }) {
+    const { settings, registry, networks, sources, teardown } = parts
+    this.queue = new LaunchQueue(settings)
+    this.browserStart = new BrowserStart(settings, networks, this.queue, sources)
+    this.slots = new OrganizationSlots(settings)
+    this.spares = new WarmSpares({ settings, registry, queue: this.queue, browserStart: this.browserStart, teardown })
+  }
+}

@@ -1,0 +1,85 @@
+import { InvalidArgumentError, ProxyNotFoundError, RunwrightError, TimeoutError } from '../errors/index.js'
+import { withDeadline } from '../runtime/index.js'
+import type { BrowserState } from './browser-state.js'
+import type { SessionPoolSettings } from './options.js'
+import type { UpstreamProxy } from './ports.js'
+import type { ProfileReader } from './profiles/profile-reader.js'
+import type { SessionDirectory } from './session-directory.js'
+
+/** Port to the proxies of a host: names stand in rows and calls, servers and credentials come from here, launch by launch. */
+export interface ProxyProvider {
+  /** The proxy of this name; null where there is none. */
+  get(
+    proxyLocation: string,
+    context: { readonly organizationId: string; readonly browserSessionId: string; readonly signal: AbortSignal },
+  ): Promise<UpstreamProxy | null> | UpstreamProxy | null
+}
+
+const PROXY_LIMIT_MS = 10_000
+
+export interface SourcesRequest {
+  readonly organizationId: string
+  readonly browserProfileId?: string | undefined
+  readonly proxyLocation?: string | undefined
+}
+
+/** Where what a browser is launched with comes from: its proxy, its profile. */
+export class LaunchSources {
+  readonly #settings: SessionPoolSettings
+  readonly #profiles: ProfileReader
+
+  constructor(parts: { readonly settings: SessionPoolSettings; readonly profiles: ProfileReader }) {
+    this.#settings = parts.settings
+    this.#profiles = parts.profiles
+  }
+
+  /**
+   * Refuses, before anything is written, what names nothing; gives the proxy.
+   * @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND`
+   * @throws {ProxyNotFoundError} `PROXY_NOT_FOUND`
+   */
+  async prepare(request: SourcesRequest, browserSessionId: string, signal: AbortSignal): Promise<UpstreamProxy | null> {
+    const { organizationId, browserProfileId, proxyLocation } = request
+    if (browserProfileId !== undefined) await this.#profiles.get(organizationId, browserProfileId)
+    return proxyLocation === undefined ? null : this.#proxy(proxyLocation, { organizationId, browserSessionId }, signal)
+  }
+
+  /** Brings the profile of a session into its folder; gives the state that its browser has to be given. */
+  async load(request: SourcesRequest, directory: SessionDirectory): Promise<BrowserState | null> {
+    const { organizationId, browserProfileId } = request
+    return browserProfileId === undefined ? null : this.#profiles.load(organizationId, browserProfileId, directory.path)
+  }
+
+  async #proxy(
+    name: string,
+    ids: { readonly organizationId: string; readonly browserSessionId: string },
+    signal: AbortSignal,
+  ): Promise<UpstreamProxy> {
+    const { proxies, clock } = this.#settings
+    if (proxies === undefined) throw new ProxyNotFoundError(name, 'the pool has no `proxies`')
+    const proxy = await withDeadline({
+      run: async (bounded) => proxies.get(name, { ...ids, signal: bounded }),
+      timeoutMs: PROXY_LIMIT_MS,
+      onTimeout: () => new TimeoutError(`The provider of proxy ${name}`, PROXY_LIMIT_MS),
+      signal,
+      clock,
+    }).catch((cause: unknown) => {
+      signal.throwIfAborted()
+      throw RunwrightError.is(cause) ? cause : new ProxyNotFoundError(name, 'its provider failed', cause)
+    })
+    if (proxy === null || proxy === undefined) throw new ProxyNotFoundError(name, 'its provider knows none of this name')
+    if (isProxyServer(proxy.server)) return proxy
+    throw new InvalidArgumentError(`The provider of proxy ${name} gave no proxy server`, {
+      path: 'proxyLocation',
+      expected: 'http://host:port or socks5://host:port, credentials apart',
+      received: typeof proxy.server,
+    })
+  }
+}
+
+/** Whether a text is the address of a proxy, without credentials in it. Pure. */
+export function isProxyServer(server: unknown): boolean {
+  if (typeof server !== 'string' || !URL.canParse(server)) return false
+  const { protocol, hostname, username, password } = new URL(server)
+  return /^(https?|socks[45]):$/.test(protocol) && hostname !== '' && username === '' && password === ''
+}

@@ -1,0 +1,74 @@
+import { once } from 'node:events'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { create, extract } from 'tar'
+import { ProfileUnreadableError } from '../../errors/index.js'
+import type { BrowserState } from '../browser-state.js'
+import { stateFromText, stateToText } from './state-codec.js'
+
+/** Names within a session's folder; the archive has the same. */
+const PROFILE = 'profile'
+const STATE_FILE = 'state.json'
+
+/** What a browser makes again by itself, or what only holds for the process that wrote it. Sites' own storage is not among it. */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  ...['Cache', 'Code Cache', 'GPUCache', 'GPUPersistentCache', 'GrShaderCache', 'GraphiteDawnCache', 'ShaderCache'],
+  ...['DawnCache', 'DawnGraphiteCache', 'DawnWebGPUCache', 'Shared Dictionary', 'component_crx_cache', 'extensions_crx_cache'],
+  ...['Safe Browsing', 'segmentation_platform', 'OptimizationGuideModelsManifest', 'optimization_guide_model_store'],
+  ...['BrowserMetrics', 'DeferredBrowserMetrics', 'Crashpad', 'Crash Reports', 'DevToolsActivePort', 'lockfile'],
+  ...['SingletonLock', 'SingletonCookie', 'SingletonSocket'],
+])
+
+/**
+ * Whether a path of a session's folder goes into the archive of its profile. Pure. Names count only where browsers put their caches:
+ * `profile/Cache` and `profile/Default/Cache`, not a folder of that name deep in a site's storage.
+ */
+export function isArchived(path: string): boolean {
+  const [root, ...segments] = path.split('/').filter((segment) => segment !== '' && segment !== '.')
+  if (root === STATE_FILE) return segments.length === 0
+  return root === PROFILE && !segments.slice(0, 2).some((segment) => LEFT_OUT.has(segment))
+}
+
+/**
+ * The user-data folder of a browser that has closed cleanly, with the state that such a folder does not hold, as a gzipped tar.
+ * A copy of a running or a killed browser's folder lacks its last writes, cookies among them.
+ */
+export async function archiveDirectory(directory: string, beside: BrowserState): Promise<AsyncIterable<Uint8Array>> {
+  await writeFile(join(directory, STATE_FILE), stateToText(beside), { mode: 0o600 })
+  const filter = (path: string, entry: object) => isArchived(path) && isOrdinary(entry)
+  return create({ gzip: true, cwd: directory, portable: true, strict: true, filter }, [STATE_FILE, PROFILE])
+}
+
+/**
+ * Unpacks such an archive into a session's folder, which holds no profile yet, and gives the state that goes with it. Only plain files
+ * and folders below the profile are taken.
+ * @throws {ProfileUnreadableError} `PROFILE_UNREADABLE`
+ */
+export async function unpackDirectory(body: Readable, directory: string, what: string): Promise<BrowserState> {
+  const filter = (path: string, entry: object) => isArchived(path) && isPlain(entry)
+  const unpack = extract({ cwd: directory, strict: true, noMtime: true, filter })
+  const emitter = unpack as unknown as NodeJS.EventEmitter
+  const done = once(emitter, 'close')
+  done.catch(() => {}) // awaited below
+  try {
+    for await (const chunk of body) if (!unpack.write(chunk as Buffer)) await Promise.race([once(emitter, 'drain'), done])
+    unpack.end()
+    await done
+    const state = stateFromText(await readFile(join(directory, STATE_FILE), 'utf8'), what)
+    await rm(join(directory, STATE_FILE)) // it holds cookies, and has done its work
+    return state
+  } catch (cause) {
+    if (cause instanceof ProfileUnreadableError) throw cause
+    throw new ProfileUnreadableError(what, cause instanceof Error ? cause.message : String(cause), cause)
+  } finally {
+    body.destroy()
+  }
+}
+
+/** Neither link nor socket; what is packed is a file of the disk. */
+const isOrdinary = (entry: object) => {
+  const stats = entry as { isFile?(): boolean; isDirectory?(): boolean }
+  return stats.isFile?.() === true || stats.isDirectory?.() === true
+}
+const isPlain = (entry: object) => 'type' in entry && /^(File|OldFile|ContiguousFile|Directory|GNUDumpDir)$/.test(String(entry.type))
