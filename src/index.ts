@@ -2,6 +2,7 @@ export {
   type ActionEnding,
   type ActionResult,
   type AgentBudget,
+  type AgentOutcome,
   type AgentResult,
   type AgentTab,
   type AgentTask,
@@ -19,6 +20,7 @@ export {
   type TargetLike,
 } from './actions/index.js'
 export {
+  type AgentGoal,
   type BlockCompleted,
   type BlockContext,
   type BlockDownloads,
@@ -146,10 +148,10 @@ export {
   type WorkflowRef,
 } from './engine/index.js'
 export {
-  ActionError,
-  type ActionErrorCode,
   type AcquireFigures,
   AcquireTimeoutError,
+  ActionError,
+  type ActionErrorCode,
   AgentRequiredError,
   ArtifactError,
   BlockFailed,

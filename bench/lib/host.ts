@@ -22,15 +22,21 @@ export interface HostParams {
 
 export async function startHost({ driver, storage = new MemoryStorage(), pool = {} }: HostParams): Promise<Host> {
   const baseDirectory = await mkdtemp(join(tmpdir(), 'runwright-bench-'))
-  const shared = { storage, organizationId: 'org_bench' }
-  const sessions = new SessionPool({ ...shared, driver, headless: true, baseDirectory, ...pool })
-  const engine = new WorkflowEngine({ ...shared, sessions, blocks: [heldBlock] })
-  await sessions.start()
-  await engine.start()
+  const ends: (() => Promise<unknown>)[] = [() => rm(baseDirectory, { recursive: true, force: true, maxRetries: 5 })]
   const stop = async () => {
-    await engine.stop()
-    await sessions.stop()
-    await rm(baseDirectory, { recursive: true, force: true, maxRetries: 5 })
+    for (const end of ends.splice(0).reverse()) await end()
   }
-  return { sessions, engine, storage, stop }
+  try {
+    const shared = { storage, organizationId: 'org_bench' }
+    const sessions = new SessionPool({ ...shared, driver, headless: true, baseDirectory, ...pool })
+    const engine = new WorkflowEngine({ ...shared, sessions, blocks: [heldBlock] })
+    ends.push(() => sessions.stop())
+    await sessions.start()
+    ends.push(() => engine.stop())
+    await engine.start()
+    return { sessions, engine, storage, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
 }

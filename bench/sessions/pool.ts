@@ -68,6 +68,7 @@ export async function poolInnocents({ rounds, callers }: { readonly rounds: numb
       const call = async () => {
         const lease = await pool.acquire({ ...RUN, spec })
         await lease.page()
+        if (driver.handleOf(lease.browserSessionId)?.isAlive !== true) throw new Error('It was handed a dead browser')
         await lease.release()
       }
       const outcomes = await Promise.allSettled(Array.from({ length: callers }, call))

@@ -33,9 +33,9 @@ export async function measureRace(context: BenchContext): Promise<{ race: number
     for (let round = 0; round < rounds; round++) {
       violations += round % 2 === 0 ? await occupyRound(processes, storage, made.flat()) : await makeRound(processes, storage, round)
     }
-    await Promise.all(processes.map((each) => each.call('close', undefined as never)))
     return { race: violations }
   } finally {
+    await Promise.allSettled(processes.map((each) => each.call('close', undefined as never)))
     await Promise.all(processes.map((each) => each.end()))
     await opened.close()
   }

@@ -5,6 +5,8 @@ export interface QuickstartArguments {
   readonly json: boolean
   readonly hold: boolean
   readonly help: boolean
+  /** The third run waits for the session instead of being refused. */
+  readonly wait: boolean
   /** Only shows earlier runs. */
   readonly list: boolean
   readonly storage: StorageName
@@ -16,10 +18,11 @@ export interface QuickstartArguments {
   readonly screenshot: string
 }
 
-export const usage = `npm run quickstart -- [--storage NAME] [--list] [--json] [--hold] [--port N] [--screenshot FILE]
+export const usage = `npm run quickstart -- [--storage NAME] [--wait] [--list] [--json] [--hold] [--port N] [--screenshot FILE]
 
   --storage NAME     pglite (embedded and kept, the default), memory or postgres
   --postgres-url URL  the server that --storage postgres uses instead of one of its own
+  --wait             the third run waits for the session that the second holds, instead of being refused
   --list             shows earlier runs, and starts none
   --json             prints the results as one JSON object on the last line
   --hold             keeps the live view open until Enter
@@ -33,6 +36,7 @@ export function parseArguments(argv: readonly string[]): QuickstartArguments {
     options: {
       json: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
+      wait: { type: 'boolean', default: false },
       storage: { type: 'string', default: 'pglite' },
       'postgres-url': { type: 'string' },
       hold: { type: 'boolean', default: false },
@@ -47,6 +51,7 @@ export function parseArguments(argv: readonly string[]): QuickstartArguments {
   if (storage === undefined) throw new Error(`--storage takes one of ${STORAGES.join(', ')}, not "${values.storage}"`)
   return {
     list: values.list,
+    wait: values.wait,
     storage,
     postgresUrl: values['postgres-url'],
     json: values.json,

@@ -13,6 +13,8 @@ export interface ExampleSiteOptions {
   readonly port?: number
   /** How long the invoice table's data takes, in milliseconds. @default 150 */
   readonly delayMs?: number
+  /** Changes each page before it is sent: for what a workflow does when the site was made anew. By default none. */
+  readonly changePage?: (html: string) => string
 }
 
 export interface ExampleSite extends AsyncDisposable {
@@ -26,11 +28,13 @@ export interface ExampleSite extends AsyncDisposable {
  * Starts the example site on loopback.
  * @throws {Error} with code `EADDRINUSE`, naming the port, when something listens there already.
  */
-export async function startExampleSite({ port = 0, delayMs = 150 }: ExampleSiteOptions = {}): Promise<ExampleSite> {
+export async function startExampleSite({ port = 0, delayMs = 150, changePage }: ExampleSiteOptions = {}): Promise<ExampleSite> {
   const closing = new AbortController()
   const site: Site = { sessions: new SiteSessions(), delayMs, user: EXAMPLE_USER, signal: closing.signal }
   const server = createServer(async (request, response) => {
-    const { status, headers, body } = await answer(request, site)
+    const { status, headers, body: page } = await answer(request, site)
+    const isPage = String(headers['content-type']).startsWith('text/html')
+    const body = isPage && changePage !== undefined ? changePage(String(page)) : page
     response.writeHead(status, { ...commonHeaders, ...headers, 'content-length': Buffer.byteLength(body) })
     response.end(request.method === 'HEAD' ? undefined : body)
   })

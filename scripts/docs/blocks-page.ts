@@ -64,7 +64,7 @@ class BlocksPage {
     return [
       '## Fields of every block',
       this.#fields(blockCommonSchema, ['blockCommonSchema']),
-      '`disableCache`, `model` and `idempotent` (of steps, too) are stored with the definition and change nothing in this version.',
+      '`disableCache`, `model` and `idempotent` of a block are stored with the definition and change nothing in this version.',
     ]
   }
 
@@ -75,7 +75,7 @@ class BlocksPage {
       `The goal blocks (${types.map(({ type }) => `\`${type}\``).join(', ')}) share these fields:`,
       this.#fields(goalConfigSchema, ['goalConfigSchema']),
       ...(first === undefined ? [] : [`Their output: ${outputOf(first)}.`]),
-      'This version has no agent: a goal block without `steps` is refused when the workflow is created (`AGENT_REQUIRED`), and what is there for the agent changes nothing.',
+      'Without steps and without a playbook, the agent of the engine (option `agent`) reaches `navigationGoal`, or else `title`. Where the engine has none, such a block is refused when the workflow is created (`AGENT_REQUIRED`), and what is there for the agent changes nothing.',
     ]
   }
 
@@ -137,7 +137,7 @@ class BlocksPage {
         ['playbookStepSchema'],
       ),
       `Rule: ${rulesOf(playbookStepSchema).join('; ')}.`,
-      'What follows after a failure, in this order, as far as `onFailure` allows it: the step is made again, if it is idempotent or the failure proves that nothing was done (the element was not there, or not exactly one; a click whose element did not become ready); its element is found by another way that was recorded when it was last touched (`abort` too, if the element was not there), and only if it is the same element by kind and name; an agent does this one step. What is blocked or canceled is never tried again, and a step that is done is never done again. A call of a playbook is made again only with `idempotent: true`: the steps in it recover each by itself.',
+      'What follows after a failure, in this order, as far as `onFailure` allows it: the step is made again, if it is idempotent or the failure proves that nothing was done (the element was not there, or not exactly one; a click whose element did not become ready); its element is found by another way that was recorded when it was last touched (`abort` too, if the element was not there), and only if it is the same element by kind and name; an agent does this one step. What is blocked or canceled is never tried again, and a step that is done is never done again. A call of a playbook is made again, or handed to the agent, only with `idempotent: true`: the steps in it recover each by itself.',
       '## Playbooks',
       '`createWorkflow({ playbooks: [...] })` and `savePlaybook({ workflowPermanentId, ... })` take:',
       this.#fields(playbookSchema, ['playbookSchema']),

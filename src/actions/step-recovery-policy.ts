@@ -79,7 +79,7 @@ export function nextMove(state: StepRecoveryState): RecoveryMove {
     if (again !== null) return again
   }
   if (mayLookElsewhere(state)) return 'alternatives'
-  return onFailure === 'agent' && state.hasAgent ? 'hand_over' : 'give_up'
+  return onFailure === 'agent' && state.hasAgent && mayHandOver(state) ? 'hand_over' : 'give_up'
 }
 
 /** Whether a failure ends its list whatever the step says. Pure. */
@@ -94,6 +94,9 @@ function repetition({ failure, isRepeatable, type }: StepRecoveryState): Recover
   if (failure.phase === 'assert') return 'ask_again'
   return type !== null && provesNoEffect(type, failure.code) ? 'repeat' : null
 }
+
+/** An agent that is given a whole playbook would do again what is done of it; its steps are handed over one by one. */
+const mayHandOver = ({ type, isRepeatable }: StepRecoveryState) => type !== null || isRepeatable
 
 /** An optional element that is absent is not to be looked for elsewhere. */
 function mayLookElsewhere({ seeksAlternatives, triedAlternatives, onFailure, type, failure }: StepRecoveryState): boolean {

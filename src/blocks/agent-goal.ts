@@ -18,7 +18,8 @@ export async function reachGoal(
   if (url !== undefined) {
     const open = actionSchema.parse({ type: 'goto_url', url, intention: 'open the page' })
     const { failure } = await context.performAll([open], { task: { url, goal } })
-    if (failure !== null) return failed(`"${label}" could not open its page: ${failure.error.message}`, failure.error.code, { cause: failure.error })
+    if (failure !== null)
+      return failed(`"${label}" could not open its page: ${failure.error.message}`, failure.error.code, { cause: failure.error })
   }
   const { navigationPayload: payload, terminateCriterion, maxSteps, selectors, schema } = block
   const outcome = await context.runAgent({

@@ -58,6 +58,11 @@ export const startRunSchema = oneBrowser(
      * as whoever may name an address may drive what answers there. Not together with the others.
      */
     browserAddress: browserAddressSchema.optional(),
+    /**
+     * Waits for the session that it names while somebody else holds it, at most so many milliseconds (a day at most), instead of failing
+     * at once: those that wait go by `priority`, then in order. The wait takes one of the engine's workers.
+     */
+    wait: z.strictObject({ timeoutMs: z.number().int().min(1).max(86_400_000) }).optional(),
     /** Runs only these blocks, in this order, as a plain list; the finally block runs all the same. */
     blockLabels: z.array(z.string()).min(1, { error: 'expected at least one label' }).optional(),
     /** Outputs of blocks that are not run, by label. */

@@ -65,6 +65,7 @@ function draftOf({ workflowRunId, request, scopePolicy, workflow: { row: workflo
     blockOutputs: request.blockOutputs ?? null,
     rootWorkflowRunId: workflowRunId,
     browserSessionId: request.browserSessionId ?? null,
+    waitTimeoutMs: request.wait?.timeoutMs ?? null,
     browserProfileId: request.browserProfileId ?? null,
     browserAddress: request.browserAddress ?? null,
     ownsSession: false,

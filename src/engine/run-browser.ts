@@ -134,6 +134,8 @@ export class RunBrowser {
             runnableFence: run.leaseFence, // whoever has the run now takes the session over from a host that lost it
             networkPolicy,
             signal,
+            priority: run.priority,
+            ...(run.waitTimeoutMs === null ? {} : { wait: { timeoutMs: run.waitTimeoutMs } }),
           })
         : await sessions.createOccupied({
             organizationId: run.organizationId,
@@ -143,6 +145,7 @@ export class RunBrowser {
             runnable,
             runnableFence: run.leaseFence,
             signal,
+            priority: run.priority,
             ...(run.browserAddress === null ? {} : { browserAddress: run.browserAddress }),
             ...(browserProfileId === null ? {} : { browserProfileId }),
           })

@@ -92,6 +92,7 @@ export class RunJournal {
   #write(): Promise<void> {
     return this.#inOrder(async () => {
       this.#assertOpen()
+      this.#cancelFlush() // what it was for is written here
       const waiting = this.#take()
       if (waiting.writes.length === 0 && Object.keys(waiting.runChanges).length === 0) return
       const result = await this.#commit(this.#holds(), waiting.runChanges, waiting.writes).catch((error: unknown) => {
@@ -111,6 +112,7 @@ export class RunJournal {
   finish(params: { readonly isCanceled: boolean; readonly set: Changes<RunRow>; readonly extra: readonly Write[] }): Promise<CommitResult> {
     return this.#inOrder(async () => {
       this.#assertOpen()
+      this.#cancelFlush()
       const waiting = this.#take()
       const { cancelRequestedAt, ...evenIfCanceled } = this.#holds()
       const where = params.isCanceled ? evenIfCanceled : { ...evenIfCanceled, cancelRequestedAt }
@@ -141,9 +143,13 @@ export class RunJournal {
   /** Drops what waits and stops the timer; every later commit is refused. */
   close(): void {
     this.#isClosed = true
+    this.#cancelFlush()
+    this.#waiting.drain()
+  }
+
+  #cancelFlush(): void {
     this.#timer?.cancel()
     this.#timer = null
-    this.#waiting.drain()
   }
 
   #assertOpen(): void {

@@ -4,12 +4,12 @@ import type { RunResult } from '../events/index.js'
 import type { Logger } from '../runtime/index.js'
 import type { ActionRow, Storage } from '../storage/index.js'
 import type { GuestActions } from './guest-actions.js'
+import type { OwnRuns } from './own-runs.js'
 import type { RunCanceller } from './run-canceller.js'
 import type { RunReader } from './run-reader.js'
 import { SINGLE_ACTION_LABEL, singleActionDefinition } from './single-action-definition.js'
 import { parseSingleAction, type RunActionRequest, type SingleAction } from './single-action-params.js'
 import { ofOwnRun, type SingleActionResult } from './single-action-result.js'
-import type { OwnRuns } from './tasks.js'
 
 export interface SingleActionsOptions {
   readonly storage: Storage

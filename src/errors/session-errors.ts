@@ -247,19 +247,18 @@ export type LaunchFailureCategory =
   | 'unsupported'
   | 'unknown'
 
-/** Categories with a code of their own. */
-const LAUNCH_CODES: Readonly<Partial<Record<LaunchFailureCategory, string>>> = {
-  executable_missing: 'BROWSER_NOT_FOUND',
-  profile_locked: 'PROFILE_LOCKED',
-}
-
 /** A browser could not be launched; `category` says why. Codes `BROWSER_NOT_FOUND`, `PROFILE_LOCKED`, `BROWSER_LAUNCH_FAILED`. */
 export class BrowserLaunchError extends SessionError {
   static override readonly kind = 'BrowserLaunchError'
   readonly category: LaunchFailureCategory
   constructor(message: string, options: { category: LaunchFailureCategory; retryable?: boolean; cause?: unknown; details?: Details }) {
     super(message, {
-      code: LAUNCH_CODES[options.category] ?? 'BROWSER_LAUNCH_FAILED',
+      code:
+        options.category === 'executable_missing'
+          ? 'BROWSER_NOT_FOUND'
+          : options.category === 'profile_locked'
+            ? 'PROFILE_LOCKED'
+            : 'BROWSER_LAUNCH_FAILED',
       details: { category: options.category, ...options.details },
       cause: options.cause,
       retryable: options.retryable ?? false,

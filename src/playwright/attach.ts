@@ -35,18 +35,22 @@ export async function attach(spec: ConnectSpec, options: PageOperationOptions, c
     if (options.signal.aborted) throw failure('aborted', spec, 'attaching was aborted', error)
     if (RunwrightError.is(error)) throw error
     const text = error instanceof Error ? error.message : String(error)
-    if (error instanceof Error && error.name === 'TimeoutError') throw failure('timeout', spec, `it did not answer within ${timeoutMs} ms`, error)
+    if (error instanceof Error && error.name === 'TimeoutError')
+      throw failure('timeout', spec, `it did not answer within ${timeoutMs} ms`, error)
     throw failure(SILENT.test(text) ? 'unreachable' : 'unknown', spec, text.split('\n')[0] ?? 'for an unknown reason', error)
   }
 }
 
 function failure(category: LaunchFailureCategory, { browserAddress, browserSessionId }: ConnectSpec, what: string, cause?: unknown) {
-  return new BrowserLaunchError(`Session ${browserSessionId} could not attach to the browser at ${withoutSecret(browserAddress)}: ${what}`, {
-    category,
-    cause,
-    retryable: category === 'timeout' || category === 'unreachable',
-    details: { browserSessionId, browserAddress: withoutSecret(browserAddress) },
-  })
+  return new BrowserLaunchError(
+    `Session ${browserSessionId} could not attach to the browser at ${withoutSecret(browserAddress)}: ${what}`,
+    {
+      category,
+      cause,
+      retryable: category === 'timeout' || category === 'unreachable',
+      details: { browserSessionId, browserAddress: withoutSecret(browserAddress) },
+    },
+  )
 }
 
 /** Addresses of hosted browsers carry their key. */

@@ -41,11 +41,7 @@ export function findChromium(params: FindChromiumParams = {}): string {
   const given = params.executablePath ?? (env[variable] || undefined)
   if (given !== undefined) {
     if (isExecutable(given)) return given
-    throw notFound(
-      browserType,
-      `${params.executablePath === undefined ? variable : 'executablePath'} "${given}" is not a program`,
-      given,
-    )
+    throw notFound(browserType, `${params.executablePath === undefined ? variable : 'executablePath'} "${given}" is not a program`, given)
   }
   const builds = browserType === 'chromium' ? playwrightBuilds(env.PLAYWRIGHT_BROWSERS_PATH) : []
   const found = [...programCandidates({ browserType, env, platform }), ...builds].find(isExecutable)

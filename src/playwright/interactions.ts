@@ -91,6 +91,7 @@ export async function performInteraction(params: PerformInteractionParams): Prom
     const field = () => ({ locator, target: target ?? {}, signal, inputType: facts?.current()?.inputType ?? null })
     try {
       const acting = perform({ page, interaction: interaction as never, locator, limits, field })
+      acting.catch(() => {}) // an abort may come before anybody waits for it
       // The mouse waits two frames for its element to stand still: what is read meanwhile costs nothing then.
       facts ??= read()
       await atBoundary({ ...attempt, wasFound: () => facts?.current() != null }, bounded, () => acting)
@@ -123,7 +124,7 @@ export function locateElement(
 }
 
 /** Playwright's own deadline, whose error says more, comes first. */
-const GRACE_MS = 250
+const GRACE_MS = 500
 
 interface InTimeParams<T> {
   readonly run: (signal: AbortSignal, limits: () => Limits) => Promise<T>

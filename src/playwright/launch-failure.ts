@@ -9,7 +9,11 @@ const SIGNS: readonly { readonly sign: RegExp; readonly category: LaunchFailureC
     category: 'display',
     what: 'its display does not answer',
   },
-  { sign: /ProcessSingleton|profile appears to be in use|SingletonLock|Opening in existing browser session/i, category: 'profile_locked', what: 'its profile is in use' },
+  {
+    sign: /ProcessSingleton|profile appears to be in use|SingletonLock|Opening in existing browser session/i,
+    category: 'profile_locked',
+    what: 'its profile is in use',
+  },
   {
     sign: /Socket path too long/i,
     category: 'unknown',

@@ -104,7 +104,8 @@ async function goInterrupted(params: NavigateParams, go: () => Promise<Response 
     const message = error instanceof Error ? error.message : ''
     if (/net::ERR_(?!ABORTED)/.test(message)) await errorPage.committed(params.clock)
     const isInterrupted =
-      message.includes('interrupted by another navigation') || (message.includes('net::ERR_ABORTED') && (await others.hasRival(params.clock)))
+      message.includes('interrupted by another navigation') ||
+      (message.includes('net::ERR_ABORTED') && (await others.hasRival(params.clock)))
     if (attemptsLeft === 0 || !isInterrupted) throw error
     await params.tools.stopLoading()
     return goInterrupted(params, go, attemptsLeft - 1)

@@ -30,7 +30,7 @@ export class PageRest {
 
   /** Something is about to be done to the page. */
   acting(): void {
-    if (this.#state !== 'acted') this.#mark = this.#params.activity.mark()
+    if (this.#state === 'rest') this.#mark = this.#params.activity.mark() // else the action before may still be under way
     this.#state = 'acted'
     this.#isCaughtUp = false
   }

@@ -2,14 +2,7 @@ import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { ActionError } from '../errors/index.js'
 import { type Clock, sleep, systemRandom, withDeadline } from '../runtime/index.js'
 import type { BrowserState } from '../sessions/browser-state.js'
-import type {
-  BrowserHandle,
-  LaunchSpec,
-  PageDownload,
-  PageOperationOptions,
-  ProcessIdentity,
-  SanitizeParams,
-} from '../sessions/ports.js'
+import type { BrowserHandle, LaunchSpec, PageDownload, PageOperationOptions, ProcessIdentity, SanitizeParams } from '../sessions/ports.js'
 import type { RecordedFile, RecordingKind } from '../sessions/recording.js'
 import { Blinders } from './blinders.js'
 import type { BrowserStateKeeper } from './browser-state.js'

@@ -131,7 +131,16 @@ export class PlaywrightDriver implements BrowserDriver {
     await state.restore()
     const recordings = new Recordings({ context, folder: folders.artifacts, kinds: spec.record ?? [], clock })
     await recordings.start()
-    const browser = new PlaywrightBrowser({ context, browserSession, process: identity, spec, clock, watch: this.#watch, state, recordings })
+    const browser = new PlaywrightBrowser({
+      context,
+      browserSession,
+      process: identity,
+      spec,
+      clock,
+      watch: this.#watch,
+      state,
+      recordings,
+    })
     await browser.start()
     return browser
   }

@@ -38,14 +38,15 @@ export function mapError(cause: unknown, attempt: Attempt, signal: AbortSignal):
     return fail('TARGET_NOT_FOUND', `${describeTarget(attempt.target)} matched nothing within ${attempt.timeoutMs} ms`, {}, true)
   }
   const obstacle = obstacleIn(message)
-  // an obstacle before the last attempt to act says nothing of that attempt: it may have acted
-  if ((message.match(/[\s\S]*performing \w+ action/)?.[0].length ?? 0) > (obstacle?.endsAt ?? 0)) {
+  // without an obstacle it is the page that did not answer: it may have acted (a text typed into a field whose handler never ends);
+  // an obstacle before the last attempt to act says nothing of that attempt either
+  if (obstacle === null || (message.match(/[\s\S]*performing \w+ action/)?.[0].length ?? 0) > obstacle.endsAt) {
     return fail('ACTION_TIMEOUT', `${subject} took longer than ${attempt.timeoutMs} ms: the page did not answer`, {}, true)
   }
   return fail(
     'TARGET_NOT_ACTIONABLE',
-    `${subject} was not possible within ${attempt.timeoutMs} ms: ${obstacle?.text ?? 'it did not become ready'}`,
-    { obstacle: obstacle?.text ?? null },
+    `${subject} was not possible within ${attempt.timeoutMs} ms: ${obstacle.text}`,
+    { obstacle: obstacle.text },
     true,
   )
 }

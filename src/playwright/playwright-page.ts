@@ -101,9 +101,7 @@ export class PlaywrightPage implements PageDriver {
   async perform(interaction: PageInteraction, options: PageOperationOptions): Promise<{ readonly element: ElementDescriptor | null }> {
     this.#rest.acting()
     const { page, clock, blinders } = this.#params
-    const element = await this.#freeing(options, () =>
-      performInteraction({ page, interaction, blind: blinders.settings, options, clock }),
-    )
+    const element = await this.#freeing(options, () => performInteraction({ page, interaction, blind: blinders.settings, options, clock }))
     if (interaction.type !== 'press_key' || interaction.target !== undefined) this.#rest.caughtUp() // Playwright ends them with an answer of the page's
     return { element }
   }
@@ -238,7 +236,10 @@ export class PlaywrightPage implements PageDriver {
   async #navigate(what: string, options: PageOperationOptions, go: Parameters<typeof navigate>[1]): Promise<NavigationResult> {
     if (this.#activity.isLeaving(this.#page)) await this.#tools.stopLoading() // or the two would end each other
     this.#rest.acting()
-    const result = await navigate({ page: this.#page, tools: this.#tools, clock: this.#clock, options, what }, go)
+    // A document may hang in its first script, and then leads nowhere any more.
+    const result = await this.#freeing(options, () =>
+      navigate({ page: this.#page, tools: this.#tools, clock: this.#clock, options, what }, go),
+    )
     this.#rest.arrived()
     this.#rest.caughtUp()
     return result
@@ -249,7 +250,7 @@ export class PlaywrightPage implements PageDriver {
     try {
       return await call()
     } catch (error) {
-      if (options.signal.aborted || isTimeout(error)) await this.#tools.stopScript(() => this.dialogs.count)
+      if (options.signal.aborted || isLate(error)) await this.#tools.stopScript(() => this.dialogs.count)
       throw error
     }
   }
@@ -275,4 +276,5 @@ export class PlaywrightPage implements PageDriver {
   }
 }
 
-const isTimeout = (error: unknown) => ActionError.is(error) && error.code === 'ACTION_TIMEOUT'
+/** Whether a call ended at its deadline: the page may not answer any more. */
+const isLate = (error: unknown) => ActionError.is(error) && /^(ACTION_TIMEOUT|TARGET_NOT_(FOUND|ACTIONABLE))$/.test(error.code)

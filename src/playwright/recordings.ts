@@ -95,7 +95,14 @@ export class Recordings {
 }
 
 async function withContent(files: readonly RecordedFile[]): Promise<readonly RecordedFile[]> {
-  const sizes = await Promise.all(files.map((file) => stat(file.path).then(({ size }) => size, () => 0))) // a tab without a picture
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(file.path).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  ) // a tab without a picture
   return files.filter((_file, index) => (sizes[index] ?? 0) > 0)
 }
 

@@ -105,12 +105,14 @@ export class Allocator {
     const { organizationId, browserSessionId } = request
     if (this.#isDue) this.#serve()
     const live = this.#parts.registry.live(browserSessionId)
-    const promised = live?.organizationId === organizationId ? this.#promised.get(browserSessionId) : undefined
-    const refusal = promised === undefined ? null : this.#beingHandedOver(browserSessionId, promised)
+    const isOurs = live?.organizationId === organizationId
+    const promised = isOurs ? this.#promised.get(browserSessionId) : undefined
     if (wait === undefined) {
-      if (refusal !== null) throw refusal
+      if (promised !== undefined) throw this.#beingHandedOver(browserSessionId, promised)
       return this.#parts.keeper.occupy(plain)
     }
+    const holder = isOurs && live.lease !== undefined && !isSame(live.lease.runnable, request) ? live.lease : undefined
+    const refusal = promised ? this.#beingHandedOver(browserSessionId, promised) : holder ? occupiedError(holder.row) : null
     const seeker = this.#seeker({
       want: { kind: 'session', organizationId, browserSessionId },
       request,
@@ -119,7 +121,7 @@ export class Allocator {
       take: (signal) => this.#parts.keeper.occupy({ ...plain, signal }),
       onTimeout: (self, waitedMs) => this.#stillOccupied(self, browserSessionId, waitedMs),
     })
-    // asked at once: it may be free, the asker's own, or out of reach
+    // else asked at once: it may be free, the asker's own, or out of reach
     return this.#join(seeker, request, refusal === null ? { kind: 'ask' } : null)
   }
 
@@ -212,8 +214,9 @@ export class Allocator {
     try {
       for (;;) {
         let plan: Plan | null = null
+        const facts = this.#facts()
         const entry = this.#line.next((seeker) => {
-          const found = planFor(seeker.want, this.#facts())
+          const found = planFor(seeker.want, facts)
           if (found !== null) plan = found
           return found !== null
         })
@@ -339,7 +342,7 @@ export class Allocator {
     if (requestId === undefined) return undefined
     const own = this.#parts.registry.allLive.find(({ organizationId: owner, lease }) => {
       if (owner !== organizationId || lease === undefined || lease.row.leaseRequestId !== requestId) return false
-      return lease.runnable.runnableType === runnableType && lease.runnable.runnableId === runnableId
+      return isSame(lease.runnable, { runnableType, runnableId })
     })
     return own?.browserSessionId
   }
@@ -371,3 +374,5 @@ export class Allocator {
     return { running, held, starting, ending, warm, maxSessions }
   }
 }
+
+const isSame = (a: Runnable, b: Runnable) => a.runnableType === b.runnableType && a.runnableId === b.runnableId

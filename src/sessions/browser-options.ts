@@ -34,11 +34,9 @@ export const browserOptionsShape = {
   /** Sent with every request, to every site that the browser asks. */
   extraHttpHeaders: z
     .record(
-      z
-        .string()
-        .refine((name) => HEADER_NAME.test(name) && !RESERVED_HEADER.test(name), {
-          error: 'expected a header that is not the browser’s own',
-        }),
+      z.string().refine((name) => HEADER_NAME.test(name) && !RESERVED_HEADER.test(name), {
+        error: 'expected a header that is not the browser’s own',
+      }),
       headerValue,
     )
     .optional(),
@@ -101,11 +99,3 @@ export interface BrowserOptions {
   readonly keepState?: 'none' | 'snapshot' | 'directory' | undefined
   readonly record?: RecordOptions
 }
-
-const profileName = z
-  .string()
-  .max(200)
-  .refine((name) => name.trim() === name && name !== '', { error: 'expected a name without blanks around it' })
-
-/** Arguments of the pool's calls about profiles. */
-export const profileShapes = { name: profileName }

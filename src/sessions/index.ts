@@ -1,26 +1,18 @@
 export type { BrowserSession, Runnable } from './browser-session.js'
 export type { BrowserState, OriginState, StateCookie, TabStorage } from './browser-state.js'
 export type { BreakerState } from './launch-breaker.js'
-export type { ProxyProvider } from './launch-sources.js'
 export type { Meter, MeterAttributes, MeterInstrumentOptions, ObservableGauge, ObservableResult } from './meter.js'
 export type {
   AcquireSessionParams,
   CloseAllSessionsParams,
   CloseSessionParams,
   CreateOccupiedSessionParams,
-  CreateProfileParams,
   CreateSessionParams,
-  DeleteProfileParams,
   DrainParams,
-  ListProfilesParams,
-  ListSessionArtifactsParams,
   ListSessionsParams,
   OccupySessionParams,
-  ProfileRef,
   ReleaseOutcome,
   RenewSessionParams,
-  SaveProfileParams,
-  SessionArtifactRef,
   SessionEventsParams,
   SessionPoolOptions,
   SessionRef,
@@ -57,13 +49,23 @@ export type {
   WaitCondition,
 } from './ports.js'
 export type { BrowserProfile } from './profiles/browser-profile.js'
+export type {
+  CreateProfileParams,
+  DeleteProfileParams,
+  ListProfilesParams,
+  ListSessionArtifactsParams,
+  ProfileRef,
+  SaveProfileParams,
+  SessionArtifactRef,
+} from './profiles/profile-params.js'
+export type { ProxyProvider } from './proxy-provider.js'
 export type { RecordedFile, RecordingKind } from './recording.js'
 export type { RecycleLimits, RecycleOptions } from './recycling.js'
+export type { DurationFigures } from './sample-window.js'
 export type { DrainReport } from './session-drainer.js'
 export type { SessionArtifact } from './session-files.js'
 export type { SessionHook, SessionHookFacts, SessionHooks } from './session-hooks.js'
 export type { PoolEventType } from './session-journal.js'
-export type { DurationFigures } from './sample-window.js'
 export type { LeasePageOptions, ReleaseOptions, SessionLease } from './session-lease.js'
 export { SessionPool } from './session-pool.js'
 export type { SanitizeOptions } from './session-sanitizer.js'

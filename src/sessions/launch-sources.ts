@@ -1,27 +1,21 @@
 import { InvalidArgumentError, ProxyNotFoundError, RunwrightError, TimeoutError } from '../errors/index.js'
 import { withDeadline } from '../runtime/index.js'
+import type { BrowserOptions } from './browser-options.js'
 import type { BrowserState } from './browser-state.js'
 import type { SessionPoolSettings } from './options.js'
 import type { UpstreamProxy } from './ports.js'
 import type { ProfileReader } from './profiles/profile-reader.js'
 import type { SessionDirectory } from './session-directory.js'
 
-/** Port to the proxies of a host: names stand in rows and calls, servers and credentials come from here, launch by launch. */
-export interface ProxyProvider {
-  /** The proxy of this name; null where there is none. */
-  get(
-    proxyLocation: string,
-    context: { readonly organizationId: string; readonly browserSessionId: string; readonly signal: AbortSignal },
-  ): Promise<UpstreamProxy | null> | UpstreamProxy | null
-}
-
 const PROXY_LIMIT_MS = 10_000
 
-export interface SourcesRequest {
+export interface SourcesRequest extends BrowserOptions {
   readonly organizationId: string
-  readonly browserProfileId?: string | undefined
-  readonly proxyLocation?: string | undefined
+  readonly browserAddress?: string | undefined
 }
+
+/** What a browser has from its launch on; one that runs already cannot be given it. */
+const OF_A_LAUNCH = ['browserProfileId', 'proxyLocation', 'extraHttpHeaders', 'locale', 'timezoneId', 'record', 'keepState'] as const
 
 /** Where what a browser is launched with comes from: its proxy, its profile. */
 export class LaunchSources {
@@ -35,11 +29,13 @@ export class LaunchSources {
 
   /**
    * Refuses, before anything is written, what names nothing; gives the proxy.
+   * @throws {InvalidArgumentError} `INVALID_ARGUMENT` for what only a launch can give, on a browser that runs already
    * @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND`
    * @throws {ProxyNotFoundError} `PROXY_NOT_FOUND`
    */
   async prepare(request: SourcesRequest, browserSessionId: string, signal: AbortSignal): Promise<UpstreamProxy | null> {
     const { organizationId, browserProfileId, proxyLocation } = request
+    if (request.browserAddress !== undefined) assertAttachable(request)
     if (browserProfileId !== undefined) await this.#profiles.get(organizationId, browserProfileId)
     return proxyLocation === undefined ? null : this.#proxy(proxyLocation, { organizationId, browserSessionId }, signal)
   }
@@ -75,6 +71,16 @@ export class LaunchSources {
       received: typeof proxy.server,
     })
   }
+}
+
+function assertAttachable(request: SourcesRequest): void {
+  const given = OF_A_LAUNCH.find((name) => request[name] !== undefined) ?? (request.extensions.length > 0 ? 'extensions' : undefined)
+  if (given === undefined) return
+  throw new InvalidArgumentError(`browserAddress and ${given} exclude each other: a browser that runs already is as it is`, {
+    path: given,
+    expected: 'none',
+    received: given,
+  })
 }
 
 /** Whether a text is the address of a proxy, without credentials in it. Pure. */

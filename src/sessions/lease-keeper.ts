@@ -10,8 +10,8 @@ import { LeaseRecord } from './lease-record.js'
 import { heldUnder, type LeaseTerms, leaseColumns, NO_LEASE, takeable } from './lease-terms.js'
 import { occupiedError, refusalOf } from './occupy-refusal.js'
 import type { ReleaseOutcome, SessionPoolSettings } from './options.js'
-import type { NetworkPolicy } from './ports.js'
 import type { PoolGate } from './pool-gate.js'
+import type { NetworkPolicy } from './ports.js'
 import type { SessionCloser } from './session-closer.js'
 import type { SessionJournal } from './session-journal.js'
 import { type LeaseActions, SessionLease } from './session-lease.js'
@@ -28,6 +28,8 @@ export interface OccupyRequest extends Runnable {
   readonly networkPolicy?: NetworkPolicy | undefined
   readonly signal?: AbortSignal | undefined
 }
+
+type GrantedTerms = Pick<LeaseTerms, 'runnable' | 'token' | 'fence'>
 
 /** Holders may change between a write and the read that explains its refusal; after so many the last one seen is named. */
 const ATTEMPTS = 5
@@ -115,31 +117,23 @@ export class LeaseKeeper implements LeaseActions {
   }
 
   /** Makes the lease of a row that was just written; the session's former lease, should its holder not know yet, is lost. */
-  grant(
-    live: LiveSession,
-    terms: Pick<LeaseTerms, 'runnable' | 'token' | 'fence'>,
-    row: BrowserSessionRow,
-    endsAtMs: number,
-  ): SessionLease {
+  grant(live: LiveSession, terms: GrantedTerms, row: BrowserSessionRow, endsAtMs: number): SessionLease {
+    return new SessionLease(this.#begin(live, terms, row, endsAtMs), this)
+  }
+
+  #begin(live: LiveSession, { runnable, token, fence }: GrantedTerms, row: BrowserSessionRow, endsAtMs: number): LeaseRecord {
     live.lease?.lose(new LeaseLostError(live.browserSessionId, 'it lapsed, and the session was taken anew'))
-    const record = new LeaseRecord({
-      runnable: terms.runnable,
-      token: terms.token,
-      fence: terms.fence,
-      browser: live.browser,
-      row,
-      endsAtMs,
-      onEnd: (ended) => {
-        if (live.lease === ended) live.lease = undefined
-        this.#networks.end(live)
-        this.#recycler.leaseEnded(live)
-        this.#registry.changed()
-      },
-    })
+    const onEnd = (ended: LeaseRecord) => {
+      if (live.lease === ended) live.lease = undefined
+      this.#networks.end(live)
+      this.#recycler.leaseEnded(live)
+      this.#registry.changed()
+    }
+    const record = new LeaseRecord({ runnable, token, fence, browser: live.browser, row, endsAtMs, onEnd })
     live.lease = record
-    live.fence = Math.max(live.fence, terms.fence)
+    live.fence = Math.max(live.fence, fence)
     this.#heartbeat.watch(record)
-    return new SessionLease(record, this)
+    return record
   }
 
   renew(record: LeaseRecord): Promise<void> {
@@ -229,8 +223,8 @@ export class LeaseKeeper implements LeaseActions {
     if (!result.ok) return null
     const row = result.rows[0]?.[0] as BrowserSessionRow
     if (!this.#registry.isLive(live)) return this.#lost(browserSessionId)
-    const lease = this.grant(live, terms, row, endsAtMs)
-    const record = live.lease as unknown as LeaseRecord // `grant` has just set it
+    const record = this.#begin(live, terms, row, endsAtMs)
+    const lease = new SessionLease(record, this)
     const probing = this.#checkout.begin(live)
     const isInForce = this.#inForce(live, lease, request)
     isInForce.catch(() => {}) // awaited below

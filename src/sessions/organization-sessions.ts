@@ -6,22 +6,24 @@ import type {
   CloseAllSessionsParams,
   CloseSessionParams,
   CreateOccupiedSessionParams,
-  CreateProfileParams,
   CreateSessionParams,
-  DeleteProfileParams,
-  ListProfilesParams,
-  ListSessionArtifactsParams,
   ListSessionsParams,
   OccupySessionParams,
-  ProfileRef,
   RenewSessionParams,
-  SaveProfileParams,
-  SessionArtifactRef,
   SessionEventsParams,
   SessionRef,
   UseSessionRequest,
 } from './options.js'
 import type { BrowserProfile } from './profiles/browser-profile.js'
+import type {
+  CreateProfileParams,
+  DeleteProfileParams,
+  ListProfilesParams,
+  ListSessionArtifactsParams,
+  ProfileRef,
+  SaveProfileParams,
+  SessionArtifactRef,
+} from './profiles/profile-params.js'
 import type { DrainReport } from './session-drainer.js'
 import type { SessionArtifact } from './session-files.js'
 import type { SessionLease } from './session-lease.js'
@@ -80,10 +82,7 @@ export class OrganizationSessions {
     return this.#pool.acquire({ ...params, organizationId: this.organizationId })
   }
 
-  use<T>(
-    request: Bound<AcquireSessionParams> | Bound<OccupySessionParams>,
-    fn: (lease: SessionLease) => Promise<T> | T,
-  ): Promise<T> {
+  use<T>(request: Bound<AcquireSessionParams> | Bound<OccupySessionParams>, fn: (lease: SessionLease) => Promise<T> | T): Promise<T> {
     return this.#pool.use({ ...request, organizationId: this.organizationId }, fn)
   }
 

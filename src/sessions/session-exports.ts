@@ -106,10 +106,12 @@ export class SessionExport {
   async #takeState(isClean: boolean): Promise<void> {
     const { browser, keeps } = this.#session
     if (!keeps.isStateAsked && (!isClean || browser.snapshot === undefined)) return
-    await this.#attempt('profile', null, COLLECT_LIMIT_MS, async (signal) => {
+    // nobody waits for a state that nobody asked for longer than for a close
+    const timeoutMs = keeps.isStateAsked ? COLLECT_LIMIT_MS : Math.min(COLLECT_LIMIT_MS, this.#settings.closeTimeoutMs)
+    await this.#attempt('profile', null, timeoutMs, async (signal) => {
       if (!isClean) throw new Error('the browser is gone')
       if (browser.snapshot === undefined) throw new Error('this browser cannot give its state')
-      this.#state = await browser.snapshot({ signal, timeoutMs: COLLECT_LIMIT_MS })
+      this.#state = await browser.snapshot({ signal, timeoutMs })
     })
   }
 

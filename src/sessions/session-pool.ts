@@ -1,82 +1,62 @@
 import { InvalidArgumentError, NotRunningError, PoolDrainingError, parseArgument } from '../errors/index.js'
-import { type AnyEvent, type Listener, logListenerErrors, sessionStream, TypedBus } from '../events/index.js'
-import { closeAll, createIds, Lifecycle } from '../runtime/index.js'
-import { Artifacts } from '../storage/artifacts/artifacts.js'
+import { type AnyEvent, type Listener, sessionStream } from '../events/index.js'
+import { closeAll, Lifecycle } from '../runtime/index.js'
 import { readStream } from '../storage/event-reader.js'
-import { guardStorage } from '../storage/guard.js'
 import type { ArtifactRow } from '../storage/schema.js'
-import { Allocator } from './allocator.js'
 import type { BrowserSession } from './browser-session.js'
-import { BrowserSupply } from './browser-supply.js'
-import { LaunchSources } from './launch-sources.js'
-import { LeaseHeartbeat } from './lease-heartbeat.js'
-import { LeaseKeeper } from './lease-keeper.js'
+import { composePool, type PoolParts } from './compose-pool.js'
 import {
   type AcquireSessionParams,
   acquireSchema,
   type CloseAllSessionsParams,
   type CloseSessionParams,
   type CreateOccupiedSessionParams,
-  type CreateProfileParams,
   type CreateSessionParams,
   closeAllSchema,
   closeSchema,
   createOccupiedSchema,
-  createProfileSchema,
   createSessionSchema,
-  type DeleteProfileParams,
   type DrainParams,
-  deleteProfileSchema,
   drainSchema,
-  type ListProfilesParams,
-  type ListSessionArtifactsParams,
   type ListSessionsParams,
-  listArtifactsSchema,
-  listProfilesSchema,
   listSchema,
   type OccupySessionParams,
   occupySchema,
-  type ProfileRef,
-  profileRefSchema,
   type RenewSessionParams,
   renewSchema,
-  type SaveProfileParams,
-  type SessionArtifactRef,
   type SessionEventsParams,
   type SessionPoolOptions,
-  type SessionPoolSettings,
   type SessionRef,
-  saveProfileSchema,
-  sessionArtifactRefSchema,
   sessionEventsSchema,
   sessionPoolOptionsSchema,
   sessionRefSchema,
   type UseSessionRequest,
 } from './options.js'
 import { OrganizationSessions, type SessionCalls } from './organization-sessions.js'
-import { PoolMeter } from './pool-meter.js'
-import { type PoolHealth, type PoolStats, poolHealth, poolStats } from './pool-stats.js'
+import { type PoolHealth, type PoolStats, poolHealth } from './pool-stats.js'
 import type { NetworkGuard } from './ports.js'
 import { type BrowserProfile, toBrowserProfile } from './profiles/browser-profile.js'
-import { ProfileReader } from './profiles/profile-reader.js'
-import { ProfileStore } from './profiles/profile-store.js'
-import { SessionProfiles } from './profiles/session-profiles.js'
-import { Reaper } from './reaper.js'
-import type { SessionCloser } from './session-closer.js'
+import {
+  type CreateProfileParams,
+  createProfileSchema,
+  type DeleteProfileParams,
+  deleteProfileSchema,
+  type ListProfilesParams,
+  type ListSessionArtifactsParams,
+  listArtifactsSchema,
+  listProfilesSchema,
+  type ProfileRef,
+  profileRefSchema,
+  type SaveProfileParams,
+  type SessionArtifactRef,
+  saveProfileSchema,
+  sessionArtifactRefSchema,
+} from './profiles/profile-params.js'
 import { sweepDirectories } from './session-directory.js'
 import type { DrainReport } from './session-drainer.js'
-import { SessionEnder } from './session-ender.js'
-import { SessionExports } from './session-exports.js'
-import { type SessionArtifact, SessionFiles } from './session-files.js'
-import { HookCaller } from './session-hooks.js'
-import { type PoolEventType, SessionJournal } from './session-journal.js'
-import { SessionLauncher } from './session-launcher.js'
+import type { SessionArtifact } from './session-files.js'
+import type { PoolEventType } from './session-journal.js'
 import type { ReleaseOptions, SessionLease } from './session-lease.js'
-import { SessionNetworks } from './session-network.js'
-import { SessionReader } from './session-reader.js'
-import { SessionRegistry } from './session-registry.js'
-import { SessionTeardown } from './session-teardown.js'
-import { SessionUpkeep } from './session-upkeep.js'
 import { useLease } from './session-use.js'
 
 /**
@@ -86,101 +66,19 @@ import { useLease } from './session-use.js'
  * not found.
  */
 export class SessionPool implements SessionCalls {
-  readonly #settings: SessionPoolSettings
-  readonly #bus: TypedBus<PoolEventType>
-  readonly #registry: SessionRegistry
-  readonly #networks: SessionNetworks
-  readonly #supply: BrowserSupply
-  readonly #launcher: SessionLauncher
-  readonly #allocator: Allocator
-  readonly #keeper: LeaseKeeper
-  readonly #heartbeat: LeaseHeartbeat
-  readonly #closer: SessionCloser
-  readonly #ender: SessionEnder
-  readonly #reaper: Reaper
-  readonly #upkeep: SessionUpkeep
-  readonly #meter: PoolMeter | undefined
-  readonly #reader: SessionReader
-  readonly #profileReader: ProfileReader
-  readonly #profiles: SessionProfiles
-  readonly #files: SessionFiles
+  readonly #parts: PoolParts
   readonly #lifecycle: Lifecycle
   #startedStreaming = false
 
   /** @throws {InvalidArgumentError} `INVALID_ARGUMENT` for an option that does not fit or is not known. */
   constructor(options: SessionPoolOptions) {
-    const parsed = parseArgument(sessionPoolOptionsSchema, options, 'SessionPoolOptions')
-    const ids = parsed.ids ?? createIds({ clock: parsed.clock, random: parsed.random })
-    const settings: SessionPoolSettings = {
-      ...parsed,
-      storage: guardStorage(parsed.storage),
-      ids,
-      hostId: parsed.hostId ?? ids.next('host'),
-      headless: parsed.headless ?? parsed.streaming === undefined,
-    }
-    this.#settings = settings
-    this.#bus = new TypedBus<PoolEventType>(settings.onListenerError ?? logListenerErrors(settings.logger))
-    this.#registry = new SessionRegistry(settings.maxSessions)
-    const registry = this.#registry
-    const networks = new SessionNetworks(settings)
-    this.#networks = networks
-    const journal = new SessionJournal(settings, this.#bus)
-    const { storage } = settings
-    const artifacts = new Artifacts({ storage, store: settings.artifacts, ids, onEvents: (events) => journal.emit([events]) })
-    const profileReader = new ProfileReader({ storage, artifacts })
-    this.#profileReader = profileReader
-    this.#files = new SessionFiles({ storage, artifacts })
-    const sources = new LaunchSources({ settings, profiles: profileReader })
-    const exports = new SessionExports({ settings, journal, artifacts })
-    const teardown = new SessionTeardown(settings)
-    const hooks = new HookCaller(settings)
-    const supply = new BrowserSupply({ settings, registry, networks, sources, teardown })
-    this.#supply = supply
-    const ender = new SessionEnder({ settings, registry, journal, teardown, exports, hooks })
-    this.#ender = ender
-    const { browserStart } = supply
-    const upkeep = new SessionUpkeep({ settings, registry, journal, teardown, ender, hooks, browserStart })
-    const { closer, watch, arrival } = upkeep
-    this.#upkeep = upkeep
-    this.#heartbeat = new LeaseHeartbeat({ settings, registry, onEndedElsewhere: (live) => ender.endedElsewhere(live) })
-    this.#closer = closer
-    this.#keeper = new LeaseKeeper({ ...upkeep, settings, registry, journal, heartbeat: this.#heartbeat, networks })
-    const keeper = this.#keeper
-    this.#launcher = new SessionLauncher({
-      ...supply,
-      settings,
-      registry,
-      journal,
-      teardown,
-      watch,
-      arrival,
-      gate: upkeep.gate,
-      hooks,
-      keeper,
-      networks,
-      sources,
-    })
-    const launcher = this.#launcher
-    this.#allocator = new Allocator({ ...supply, settings, registry, keeper, launcher, onAcquired: (ms) => this.#meter?.acquired(ms) })
-    this.#reaper = new Reaper({ ...upkeep, settings, registry, journal, ender })
-    const { meter, clock } = settings
-    this.#meter = meter && new PoolMeter({ meter, bus: this.#bus, registry, clock, figures: { stats: () => this.stats() } })
-    this.#profiles = new SessionProfiles({
-      settings,
-      registry,
-      journal,
-      artifacts,
-      closer: this.#closer,
-      reader: profileReader,
-      store: new ProfileStore({ settings, journal, artifacts }),
-    })
-    this.#reader = new SessionReader(settings.storage)
+    this.#parts = composePool(parseArgument(sessionPoolOptionsSchema, options, 'SessionPoolOptions'))
     this.#lifecycle = new Lifecycle({ start: () => this.#start(), stop: () => this.#stop() })
   }
 
   /** Names this process in the rows of its sessions. */
   get hostId(): string {
-    return this.#settings.hostId
+    return this.#parts.settings.hostId
   }
 
   /** Opens the storage, starts streaming if nobody has, removes what dead hosts left; resolves to whether this call started the pool. */
@@ -199,7 +97,7 @@ export class SessionPool implements SessionCalls {
 
   /** Takes a guard for the sessions that are to be `guarded`, unless the pool has one; an engine brings its own along. */
   useNetworkGuard(guard: NetworkGuard): void {
-    this.#networks.use(guard)
+    this.#parts.networks.use(guard)
   }
 
   /**
@@ -214,14 +112,14 @@ export class SessionPool implements SessionCalls {
   async create(params: CreateSessionParams = {}): Promise<BrowserSession> {
     const request = parseArgument(createSessionSchema, params, 'create')
     this.#assertRunning()
-    return this.#launcher.create({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.launcher.create({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /** Like `create`, for a session that is held from its first moment: nobody else can take it in between. */
   async createOccupied(params: CreateOccupiedSessionParams): Promise<SessionLease> {
     const request = parseArgument(createOccupiedSchema, params, 'createOccupied')
     this.#assertRunning()
-    return this.#launcher.createOccupied({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.launcher.createOccupied({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /**
@@ -237,7 +135,7 @@ export class SessionPool implements SessionCalls {
   async occupy(params: OccupySessionParams): Promise<SessionLease> {
     const request = parseArgument(occupySchema, params, 'occupy')
     this.#assertRunning()
-    return this.#allocator.occupy({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.allocator.occupy({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /**
@@ -253,8 +151,8 @@ export class SessionPool implements SessionCalls {
   async acquire(params: AcquireSessionParams): Promise<SessionLease> {
     const request = parseArgument(acquireSchema, params, 'acquire')
     this.#assertRunning()
-    this.#upkeep.gate.assertOpen()
-    return this.#allocator.acquire({ ...request, organizationId: this.#organization(request.organizationId) })
+    this.#parts.upkeep.gate.assertOpen()
+    return this.#parts.allocator.acquire({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /**
@@ -278,7 +176,7 @@ export class SessionPool implements SessionCalls {
    */
   async renew(params: RenewSessionParams): Promise<BrowserSession> {
     const request = parseArgument(renewSchema, params, 'renew')
-    return this.#upkeep.renewer.renew({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.upkeep.renewer.renew({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /**
@@ -288,7 +186,7 @@ export class SessionPool implements SessionCalls {
    */
   async renewOrClose(params: RenewSessionParams): Promise<BrowserSession> {
     const request = parseArgument(renewSchema, params, 'renewOrClose')
-    return this.#upkeep.renewOrClose.run({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.upkeep.renewOrClose.run({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /**
@@ -297,13 +195,13 @@ export class SessionPool implements SessionCalls {
    */
   async forceRelease(ref: SessionRef): Promise<BrowserSession> {
     const request = parseArgument(sessionRefSchema, ref, 'forceRelease')
-    return this.#upkeep.breaker.break(this.#organization(request.organizationId), request.browserSessionId)
+    return this.#parts.upkeep.breaker.break(this.#organization(request.organizationId), request.browserSessionId)
   }
 
   /** Takes a session out of use: nobody new gets it, and it ends (`drained`) with its present lease, or at once. */
   async retire(ref: SessionRef): Promise<BrowserSession> {
     const request = parseArgument(sessionRefSchema, ref, 'retire')
-    return this.#upkeep.retirer.retire(this.#organization(request.organizationId), request.browserSessionId)
+    return this.#parts.upkeep.retirer.retire(this.#organization(request.organizationId), request.browserSessionId)
   }
 
   /**
@@ -313,16 +211,16 @@ export class SessionPool implements SessionCalls {
   async drain(params: DrainParams = {}): Promise<DrainReport> {
     const request = parseArgument(drainSchema, params, 'drain')
     if (!this.#lifecycle.isRunning) throw new NotRunningError('SessionPool', this.#lifecycle.state)
-    this.#upkeep.gate.close()
-    this.#allocator.stop(new PoolDrainingError(this.hostId))
-    void this.#supply.spares.stop()
-    return this.#upkeep.drainer.drain({ ...request, organizationId: null })
+    this.#parts.upkeep.gate.close()
+    this.#parts.allocator.stop(new PoolDrainingError(this.hostId))
+    void this.#parts.supply.spares.stop()
+    return this.#parts.upkeep.drainer.drain({ ...request, organizationId: null })
   }
 
   /** Ends all sessions of an organisation that this host has, as `drain` does. New ones may be made meanwhile. */
   async closeAll(params: CloseAllSessionsParams = {}): Promise<DrainReport> {
     const request = parseArgument(closeAllSchema, params, 'closeAll')
-    return this.#upkeep.drainer.drain({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.upkeep.drainer.drain({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /**
@@ -331,19 +229,19 @@ export class SessionPool implements SessionCalls {
    */
   async close(params: CloseSessionParams): Promise<BrowserSession> {
     const request = parseArgument(closeSchema, params, 'close')
-    return this.#closer.close({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.closer.close({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /** @throws {SessionNotFoundError} `SESSION_NOT_FOUND` */
   async get(ref: SessionRef): Promise<BrowserSession> {
     const request = parseArgument(sessionRefSchema, ref, 'get')
-    return this.#reader.get(this.#organization(request.organizationId), request.browserSessionId)
+    return this.#parts.reader.get(this.#organization(request.organizationId), request.browserSessionId)
   }
 
   /** Sessions of an organisation, newest first. */
   async list(params: ListSessionsParams = {}): Promise<BrowserSession[]> {
     const request = parseArgument(listSchema, params, 'list')
-    return this.#reader.list({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.reader.list({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /**
@@ -359,7 +257,7 @@ export class SessionPool implements SessionCalls {
    */
   async saveProfile(params: SaveProfileParams): Promise<BrowserProfile> {
     const request = parseArgument(saveProfileSchema, params, 'saveProfile')
-    return this.#profiles.save({ ...request, mode: 'replace', organizationId: this.#organization(request.organizationId) })
+    return this.#parts.profiles.save({ ...request, mode: 'replace', organizationId: this.#organization(request.organizationId) })
   }
 
   /**
@@ -370,19 +268,19 @@ export class SessionPool implements SessionCalls {
   async createProfile(params: CreateProfileParams): Promise<BrowserProfile> {
     const { fromBrowserSessionId: browserSessionId, ...request } = parseArgument(createProfileSchema, params, 'createProfile')
     const organizationId = this.#organization(request.organizationId)
-    return this.#profiles.create({ ...request, browserSessionId, organizationId, kind: 'snapshot', mode: 'create' })
+    return this.#parts.profiles.create({ ...request, browserSessionId, organizationId, kind: 'snapshot', mode: 'create' })
   }
 
   /** @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND` */
   async getProfile(ref: ProfileRef): Promise<BrowserProfile> {
     const request = parseArgument(profileRefSchema, ref, 'getProfile')
-    return toBrowserProfile(await this.#profileReader.get(this.#organization(request.organizationId), request.browserProfileId))
+    return toBrowserProfile(await this.#parts.profileReader.get(this.#organization(request.organizationId), request.browserProfileId))
   }
 
   /** Profiles of an organisation, newest first. */
   async listProfiles(params: ListProfilesParams = {}): Promise<BrowserProfile[]> {
     const request = parseArgument(listProfilesSchema, params, 'listProfiles')
-    const rows = await this.#profileReader.list({ ...request, organizationId: this.#organization(request.organizationId) })
+    const rows = await this.#parts.profileReader.list({ ...request, organizationId: this.#organization(request.organizationId) })
     return rows.map(toBrowserProfile)
   }
 
@@ -393,42 +291,42 @@ export class SessionPool implements SessionCalls {
    */
   async deleteProfile(params: DeleteProfileParams): Promise<void> {
     const request = parseArgument(deleteProfileSchema, params, 'deleteProfile')
-    return this.#profiles.delete({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.profiles.delete({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /** What is stored of a session, oldest first: recordings, and the state that it left. @throws {SessionNotFoundError} `SESSION_NOT_FOUND` */
   async listArtifacts(params: ListSessionArtifactsParams): Promise<ArtifactRow[]> {
     const request = parseArgument(listArtifactsSchema, params, 'listArtifacts')
-    return this.#files.list({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.files.list({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /** A stored file with its bytes; the stream has to be read or destroyed. @throws {ArtifactError} `ARTIFACT_NOT_FOUND` */
   async readArtifact(ref: SessionArtifactRef): Promise<SessionArtifact> {
     const request = parseArgument(sessionArtifactRefSchema, ref, 'readArtifact')
-    return this.#files.read({ ...request, organizationId: this.#organization(request.organizationId) })
+    return this.#parts.files.read({ ...request, organizationId: this.#organization(request.organizationId) })
   }
 
   /** Why the session's `url` did not load when its browser started; null where it did, or where this host does not know. */
   urlFailure(ref: SessionRef): string | null {
     const request = parseArgument(sessionRefSchema, ref, 'urlFailure')
-    const live = this.#registry.live(request.browserSessionId)
+    const live = this.#parts.registry.live(request.browserSessionId)
     return live?.organizationId === this.#organization(request.organizationId) ? live.urlFailure : null
   }
 
   /** Calls the listener for what this process does to sessions; returns the function that ends it. */
   on<K extends PoolEventType>(type: K, listener: Listener<K>): () => void {
-    return this.#bus.on(type, listener)
+    return this.#parts.bus.on(type, listener)
   }
 
   onAny(listener: (event: AnyEvent<PoolEventType>) => void): () => void {
-    return this.#bus.onAny(listener)
+    return this.#parts.bus.onAny(listener)
   }
 
   /** A session's events of every process: the stored ones after `after`, then live ones; ends after `session.closed`. */
   async *events(params: SessionEventsParams): AsyncGenerator<AnyEvent, void, undefined> {
-    const { storage, clock } = this.#settings
+    const { storage, clock } = this.#parts.settings
     const request = parseArgument(sessionEventsSchema, params, 'events')
-    await this.#reader.get(this.#organization(request.organizationId), request.browserSessionId)
+    await this.#parts.reader.get(this.#organization(request.organizationId), request.browserSessionId)
     yield* readStream({
       storage,
       clock,
@@ -441,11 +339,11 @@ export class SessionPool implements SessionCalls {
 
   /** Figures of this host, derived from its state. */
   stats(): PoolStats {
-    return poolStats({ ...this.#supply, registry: this.#registry, allocator: this.#allocator })
+    return this.#parts.stats()
   }
 
   health(): PoolHealth {
-    return poolHealth({ state: this.#lifecycle.state, stats: this.stats(), failure: this.#heartbeat.failure })
+    return poolHealth({ state: this.#lifecycle.state, stats: this.stats(), failure: this.#parts.heartbeat.failure })
   }
 
   /** The same calls, bound to an organisation. */
@@ -454,30 +352,30 @@ export class SessionPool implements SessionCalls {
   }
 
   async #start(): Promise<void> {
-    const { storage, streaming, baseDirectory, machineId, logger } = this.#settings
+    const { storage, streaming, baseDirectory, machineId, logger } = this.#parts.settings
     await storage.open()
     await sweepDirectories({ baseDirectory, machineId, logger })
     this.#startedStreaming = (await streaming?.start()) ?? false
-    this.#upkeep.gate.open()
-    this.#upkeep.relauncher.start()
-    this.#meter?.start()
-    this.#heartbeat.start()
-    this.#reaper.start()
-    this.#supply.spares.start(() => this.#allocator.isIdle)
+    this.#parts.upkeep.gate.open()
+    this.#parts.upkeep.relauncher.start()
+    this.#parts.meter?.start()
+    this.#parts.heartbeat.start()
+    this.#parts.reaper.start()
+    this.#parts.supply.spares.start(() => this.#parts.allocator.isIdle)
   }
 
   async #stop(): Promise<void> {
     await closeAll(
       [
-        () => this.#meter?.stop(),
-        () => this.#upkeep.relauncher.stop(),
-        () => this.#reaper.stop(),
-        () => this.#allocator.stop(new NotRunningError('SessionPool', 'stopping')),
-        () => this.#supply.spares.stop(),
-        () => this.#launcher.stop(),
-        () => this.#ender.endAll(),
-        () => this.#heartbeat.stop(),
-        () => (this.#startedStreaming ? this.#settings.streaming?.stop() : undefined),
+        () => this.#parts.meter?.stop(),
+        () => this.#parts.upkeep.relauncher.stop(),
+        () => this.#parts.reaper.stop(),
+        () => this.#parts.allocator.stop(new NotRunningError('SessionPool', 'stopping')),
+        () => this.#parts.supply.spares.stop(),
+        () => this.#parts.launcher.stop(),
+        () => this.#parts.ender.endAll(),
+        () => this.#parts.heartbeat.stop(),
+        () => (this.#startedStreaming ? this.#parts.settings.streaming?.stop() : undefined),
       ],
       'SessionPool',
     )
@@ -485,11 +383,11 @@ export class SessionPool implements SessionCalls {
 
   #assertRunning(): void {
     if (!this.#lifecycle.isRunning) throw new NotRunningError('SessionPool', this.#lifecycle.state)
-    this.#upkeep.gate.assertOpen()
+    this.#parts.upkeep.gate.assertOpen()
   }
 
   #organization(organizationId: string | undefined): string {
-    const id = organizationId ?? this.#settings.organizationId
+    const id = organizationId ?? this.#parts.settings.organizationId
     if (id !== undefined && id !== '') return id
     throw new InvalidArgumentError('organizationId is missing: name it in the call, or give the SessionPool one', {
       path: 'organizationId',

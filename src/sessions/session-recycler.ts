@@ -55,7 +55,8 @@ export class SessionRecycler {
    */
   async checkOut(live: LiveSession): Promise<boolean> {
     const { context, browser } = this.#settings.recycle
-    if (context === undefined && browser?.maxMemoryMb === undefined) return true
+    // the tabs of a browser that somebody else has started are not ours to close
+    if (live.isAttached || (context === undefined && browser?.maxMemoryMb === undefined)) return true
     const { life } = live
     await life.measuring
     const { memoryBytes } = life

@@ -1,4 +1,4 @@
-import { SessionEndedError, SessionNotFoundError } from '../errors/index.js'
+import { SessionNotFoundError, SessionOccupiedError } from '../errors/index.js'
 import type { Logger } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import { type Storage, storageNow } from '../storage/storage.js'
@@ -66,8 +66,7 @@ export class SessionRetirer {
     try {
       return await this.#closer.close({ organizationId, browserSessionId, reason, force: false })
     } catch (error) {
-      if ((error as { code?: string }).code === 'SESSION_OCCUPIED') return null
-      if (SessionEndedError.is(error)) return null
+      if (SessionOccupiedError.is(error)) return null
       throw error
     }
   }

@@ -39,7 +39,13 @@ describeUnless(missingBrowser, 'how PlaywrightDriver launches', () => {
   it('takes a program for each type of browser, and gives pages the language, the time zone, the headers and the size that a session asks for', async () => {
     const launched = await launch(
       { locale: 'en-GB', timezoneId: 'UTC', executablePath: { msedge: findChromium() } },
-      { browserType: 'msedge', locale: 'de-DE', timezoneId: 'Asia/Tokyo', extraHttpHeaders: { 'x-tenant': 'acme' }, viewport: { width: 640, height: 480 } },
+      {
+        browserType: 'msedge',
+        locale: 'de-DE',
+        timezoneId: 'Asia/Tokyo',
+        extraHttpHeaders: { 'x-tenant': 'acme' },
+        viewport: { width: 640, height: 480 },
+      },
     )
     const page = await native(launched)
     await page.goto(`${site.base}/`)
@@ -115,7 +121,10 @@ describeUnless(missingBrowser, 'how PlaywrightDriver launches', () => {
     await held.browser.probe(within())
     await rm(lock)
     await symlink('elsewhere-1', lock)
-    await expect(driver.launch(spec, within(10_000))).rejects.toMatchObject({ code: 'PROFILE_LOCKED', details: { holder: 'host elsewhere' } })
+    await expect(driver.launch(spec, within(10_000))).rejects.toMatchObject({
+      code: 'PROFILE_LOCKED',
+      details: { holder: 'host elsewhere' },
+    })
     const browser = await driver.launch({ ...spec, ownsDirectory: true }, within(10_000))
     await browser.probe(within())
     await browser.close(within())

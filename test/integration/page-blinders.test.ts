@@ -42,7 +42,11 @@ describeUnless(missingBrowser, 'what is behind a blinder', () => {
   let driver: PlaywrightPage
   beforeAll(async () => {
     other = await startSite({ '/inner': INNER })
-    site = await startSite({ '/': page(other.base.replace('127.0.0.1', 'localhost')), '/hostile': HOSTILE, '/page.js': (_request, response) => response.end(SCRIPT) })
+    site = await startSite({
+      '/': page(other.base.replace('127.0.0.1', 'localhost')),
+      '/hostile': HOSTILE,
+      '/page.js': (_request, response) => response.end(SCRIPT),
+    })
     launched = await launchBrowser()
     driver = await launched.browser.activePage(within())
   })
@@ -56,7 +60,10 @@ describeUnless(missingBrowser, 'what is behind a blinder', () => {
     await driver.navigate(`${site.base}/`, within())
   })
 
-  const defaults: Partial<Record<PageInteraction['type'], object>> = { click: { button: 'left', clickCount: 1 }, input_text: { clear: true } }
+  const defaults: Partial<Record<PageInteraction['type'], object>> = {
+    click: { button: 'left', clickCount: 1 },
+    input_text: { clear: true },
+  }
   const act = (interaction: { type: PageInteraction['type'] } & Record<string, unknown>, timeoutMs = 3_000) =>
     driver.perform({ ...defaults[interaction.type], ...parsed, ...interaction } as unknown as PageInteraction, within(timeoutMs))
   const hits = () => driver.evaluate('hits', undefined, within())
@@ -116,7 +123,12 @@ describeUnless(missingBrowser, 'what is behind a blinder', () => {
 
   it('is in nothing that is read', async () => {
     const read = [
-      JSON.stringify(await driver.extract({ intro: '#intro', hidden: '#hidden', html: { css: 'body', html: true }, list: '#list', all: { css: 'button', all: true } }, within())),
+      JSON.stringify(
+        await driver.extract(
+          { intro: '#intro', hidden: '#hidden', html: { css: 'body', html: true }, list: '#list', all: { css: 'button', all: true } },
+          within(),
+        ),
+      ),
       await driver.textOf({ css: 'body' }, within()),
       await driver.textOf({ css: '#hidden' }, within()),
       await driver.content(within()),
@@ -134,7 +146,9 @@ describeUnless(missingBrowser, 'what is behind a blinder', () => {
     expect(await driver.inspect({ css: '#delete' }, within())).toMatchObject({ count: 0, visible: false, text: null })
     expect(await driver.isVisible({ css: '#delete' }, within())).toBe(false)
     await expect(driver.extract({ x: '#delete' }, within(500))).rejects.toMatchObject({ code: 'EXTRACTION_FAILED' })
-    await expect(driver.extract({ x: { xpath: '//*[@id="delete"]/text()' } }, within(500))).rejects.toMatchObject({ code: 'EXTRACTION_FAILED' })
+    await expect(driver.extract({ x: { xpath: '//*[@id="delete"]/text()' } }, within(500))).rejects.toMatchObject({
+      code: 'EXTRACTION_FAILED',
+    })
     await expect(driver.textOf({ css: '#typed' }, within(500))).rejects.toMatchObject({ code: 'TARGET_NOT_FOUND' })
   })
 

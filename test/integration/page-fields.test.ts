@@ -29,17 +29,18 @@ describeUnless(missingBrowser, 'fields of a page', () => {
     site = await startSite({
       '/': FIELDS,
       '/dialogs':
-        '<title>Dialogs</title><button id="many" onclick="for(let i=0;i<100;i++)alert(i);out.textContent=\'done\'">many</button><button id="ask" onclick="out.textContent=confirm(\'sure?\')+\'/\'+prompt(\'name?\',\'none\')">ask</button><button id="ever" onclick="for(;;)alert(\'again\')">ever</button><button id="pop" onclick="open(\'/popup\')">pop</button><p id="out"></p><iframe id="frame" src="/asks"></iframe>',
+        '<title>Dialogs</title><button id="many" onclick="for(let i=0;i<100;i++)alert(i);out.textContent=\'done\'">many</button><button id="ask" onclick="out.textContent=confirm(\'sure?\')+\'/\'+prompt(\'name?\',\'none\')">ask</button><button id="ever" onclick="for(;;)alert(\'again\')">ever</button><button id="pop" onclick="window.open(\'/popup\')">pop</button><p id="out"></p><iframe id="frame" src="/asks"></iframe>',
       '/asks': '<button onclick="document.body.append(confirm(\'in frame\'))">frame</button>',
       '/popup': '<title>Popup</title><script>alert("pop");document.title=confirm("stay?")</script>',
-      '/leave': '<title>Leave</title><input id="i"><script>addEventListener("beforeunload",e=>{e.preventDefault();e.returnValue="x"})</script>',
+      '/leave':
+        '<title>Leave</title><input id="i"><script>addEventListener("beforeunload",e=>{e.preventDefault();e.returnValue="x"})</script>',
       '/file': (_request, response) => {
         response.setHeader('content-disposition', 'attachment; filename="bill: 1.csv"')
         response.end('a,b')
       },
       '/nothing': (_request, response) => response.writeHead(204).end(),
       '/links':
-        '<title>Links</title><a id="link" href="/file">file</a><a id="data" download="note.txt" href="data:text/plain,hello">data</a><button id="blob" onclick="const a=document.createElement(\'a\');a.download=\'blob.txt\';a.href=URL.createObjectURL(new Blob([\'blob\']));a.click()">blob</button>',
+        '<title>Links</title><a id="link" href="/file">file</a><a id="data" download="note.txt" href="data:text/plain,hello">data</a><button id="blob" onclick="const a=document.createElement(\'a\');a.download=\'blob.txt\';a.href=window.URL.createObjectURL(new Blob([\'blob\']));a.click()">blob</button>',
     })
     launched = await launchBrowser()
     page = await launched.browser.activePage(within())
@@ -49,7 +50,10 @@ describeUnless(missingBrowser, 'fields of a page', () => {
     await site?.stop()
   })
 
-  const defaults: Partial<Record<PageInteraction['type'], object>> = { click: { button: 'left', clickCount: 1 }, input_text: { clear: true } }
+  const defaults: Partial<Record<PageInteraction['type'], object>> = {
+    click: { button: 'left', clickCount: 1 },
+    input_text: { clear: true },
+  }
   const act = (interaction: { type: PageInteraction['type'] } & Record<string, unknown>, timeoutMs = 3_000, signal?: AbortSignal) =>
     page.perform({ ...defaults[interaction.type], ...parsed, ...interaction } as unknown as PageInteraction, within(timeoutMs, signal))
   const type = (css: string, value: string, more: object = {}, timeoutMs = 3_000) =>
@@ -83,7 +87,9 @@ describeUnless(missingBrowser, 'fields of a page', () => {
       await type('#named', 'Ada')
       expect(await value('#byLabel')).toBe('Ada')
       await type('#code input', '123', { target: { css: '#code input', nth: 0 }, clear: false })
-      expect(await page.evaluate('[...document.querySelectorAll("#code input")].map(i => i.value).join("")', undefined, within())).toBe('123')
+      expect(await page.evaluate('[...document.querySelectorAll("#code input")].map(i => i.value).join("")', undefined, within())).toBe(
+        '123',
+      )
       await expect(type('#fixed', 'x', {}, 300)).rejects.toMatchObject({
         code: 'TARGET_NOT_ACTIONABLE',
         details: { obstacle: 'element is not editable' },
@@ -103,7 +109,10 @@ describeUnless(missingBrowser, 'fields of a page', () => {
       }
       await expect(type('#date', '29.02.2024')).rejects.toMatchObject({ code: 'ACTION_FAILED', message: /takes the form 2024-12-31/ })
       await expect(type('#time', 'noon')).rejects.toMatchObject({ code: 'ACTION_FAILED', message: /takes the form 23:59/ })
-      await expect(type('#number', 'twelve')).rejects.toMatchObject({ code: 'ACTION_FAILED', message: /a number input does not take this value/ })
+      await expect(type('#number', 'twelve')).rejects.toMatchObject({
+        code: 'ACTION_FAILED',
+        message: /a number input does not take this value/,
+      })
     })
 
     it('for lists', async () => {
@@ -178,7 +187,7 @@ describeUnless(missingBrowser, 'fields of a page', () => {
       expect(page.takeDialogs()).toEqual([{ type: 'confirm', message: 'in frame', accepted: true }])
       await click('#pop')
       const popup = await launched.browser.activePage(within())
-      await expect.poll(() => popup.title(within())).toBe('true')
+      await expect.poll(() => popup.title(within()), { timeout: 5_000 }).toBe('true')
       expect(page.takeDialogs().map(({ message }) => message)).toEqual(['pop', 'stay?'])
       await popup.close(within())
     })
@@ -186,7 +195,7 @@ describeUnless(missingBrowser, 'fields of a page', () => {
     it('that never end are bounded, and cost the tab, not the browser', async () => {
       await expect(click('#ever', 1_000)).rejects.toMatchObject({ code: 'ACTION_TIMEOUT' })
       expect(page.takeDialogs()).toHaveLength(20)
-      await expect.poll(() => launched.browser.pages().includes(page)).toBe(false)
+      await expect.poll(() => launched.browser.pages().includes(page), { timeout: 5_000 }).toBe(false)
       page = await launched.browser.activePage(within())
       expect(await page.navigate(`${site.base}/dialogs`, within())).toMatchObject({ title: 'Dialogs' })
     })
@@ -219,7 +228,7 @@ describeUnless(missingBrowser, 'fields of a page', () => {
       const names: string[] = []
       const untie = launched.browser.onDownload((download) => names.push(download.suggestedFilename))
       for (const css of ['#link', '#data', '#blob']) await click(css)
-      await expect.poll(() => names.sort()).toEqual(['bill_ 1.csv', 'blob.txt', 'note.txt'])
+      await expect.poll(() => names.sort(), { timeout: 5_000 }).toEqual(['bill_ 1.csv', 'blob.txt', 'note.txt'])
       untie()
     })
   })

@@ -37,9 +37,10 @@ describeUnless(missingBrowser, 'a browser that somebody else has started', () =>
     directory = await mkdtemp(join(tmpdir(), 'runwright-test-'))
     foreign = await startForeignBrowser(directory)
     site = await startSite({
-      '/': '<title>Home</title><p>hello</p><a id="file" href="/file">file</a><button onclick="open(\'/second\')">open</button>',
+      '/': '<title>Home</title><p>hello</p><a id="file" href="/file">file</a>',
       '/second': '<title>Second</title>',
-      '/redirect': (_request, response) => response.writeHead(302, { location: `${site.base.replace('127.0.0.1', 'localhost')}/second` }).end(),
+      '/redirect': (_request, response) =>
+        response.writeHead(302, { location: `${site.base.replace('127.0.0.1', 'localhost')}/second` }).end(),
       '/file': (_request, response) => {
         response.setHeader('content-disposition', 'attachment; filename="bill.csv"')
         response.end('a,b')
@@ -47,7 +48,9 @@ describeUnless(missingBrowser, 'a browser that somebody else has started', () =>
       '/worker': '<title>Worker</title><script>new Worker("/worker.js").onmessage=e=>{document.title=e.data}</script>',
       '/worker.js': (_request, response) => {
         response.setHeader('content-type', 'text/javascript')
-        response.end(`fetch('${site.base.replace('127.0.0.1', 'localhost')}/second',{mode:'no-cors'}).then(()=>postMessage('through'),()=>postMessage('refused'))`)
+        response.end(
+          `fetch('${site.base.replace('127.0.0.1', 'localhost')}/second',{mode:'no-cors'}).then(()=>postMessage('through'),()=>postMessage('refused'))`,
+        )
       },
     })
   })
@@ -110,9 +113,12 @@ describeUnless(missingBrowser, 'a browser that somebody else has started', () =>
       onBlocked: (request) => blocked.push(request),
     }
     await browser.guardRequests?.(policy, within())
-    const fetched = (url: string) => page.evaluate(`fetch(${JSON.stringify(url)}, {mode:'no-cors'}).then(() => 'got', () => 'refused')`, undefined, within())
+    const fetched = (url: string) =>
+      page.evaluate(`fetch(${JSON.stringify(url)}, {mode:'no-cors'}).then(() => 'got', () => 'refused')`, undefined, within())
     expect(await fetched(`${elsewhere}/second`)).toBe('refused')
-    expect(blocked).toMatchObject([{ host: 'localhost', port: Number(new URL(site.base).port), rule: 'allowedDomains', url: `${elsewhere}/second` }])
+    expect(blocked).toMatchObject([
+      { host: 'localhost', port: Number(new URL(site.base).port), rule: 'allowedDomains', url: `${elsewhere}/second` },
+    ])
     expect(await fetched(`${site.base}/second`)).toBe('got')
     await expect(page.navigate(`${elsewhere}/second`, within())).rejects.toMatchObject({
       code: 'NAVIGATION_FAILED',
@@ -123,9 +129,9 @@ describeUnless(missingBrowser, 'a browser that somebody else has started', () =>
     expect(await fetched(`${site.base}/redirect`)).toBe('refused')
     await page.navigate(`${site.base}/worker`, within())
     await page.waitFor({ loadState: 'networkidle' }, within())
-    await expect.poll(() => page.title(within())).toBe('refused')
+    await expect.poll(() => page.title(within()), { timeout: 5_000 }).toBe('refused')
     await page.evaluate(`void open(${JSON.stringify(`${elsewhere}/second`)})`, undefined, within())
-    await expect.poll(() => blocked.length).toBe(6)
+    await expect.poll(() => blocked.length, { timeout: 5_000 }).toBe(6)
     await browser.guardRequests?.(null, within())
     expect(await fetched(`${elsewhere}/second`)).toBe('got')
     expect(blocked).toHaveLength(6)

@@ -92,6 +92,18 @@ describeUnless(missing('chromium', 'tigervnc'), 'the quickstart', () => {
     for (const { pid, command } of browsers) expect(await isAlive(pid, command), command).toBe(false)
   })
 
+  it('lets the third run wait for the session when it is told to', async () => {
+    const args = ['--storage', 'memory', '--json', '--wait', '--screenshot', join(folder, 'page.png')]
+    const { code, output, errors } = await startQuickstart(folder, args, { TMPDIR: temporary }).ended
+    expect(errors).toBe('')
+    const result = JSON.parse(output.trimEnd().split('\n').at(-1) ?? '')
+    expect(result).toMatchObject({ status: 'completed', waited: { status: 'completed' } })
+    expect(result.durationsMs.third).toBeGreaterThan(0)
+    expect(output).toMatch(/third run +│ waited; completed in/)
+    expect(code).toBe(0)
+    expect(await readdir(temporary)).toEqual([])
+  })
+
   it('keeps its runs: a later start on the same folder lists them', async () => {
     const { code, output } = await startQuickstart(folder, [], { TMPDIR: temporary }).ended
     expect(output).toContain('storage: PGlite in .quickstart/data')

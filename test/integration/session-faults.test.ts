@@ -8,10 +8,20 @@ import { PlaywrightDriver } from '../../src/playwright/index.js'
 import { collectBrowserProcesses, isProcessAlive, type ProcessEntry } from '../../src/playwright/process-tree.js'
 import type { BrowserHandle, SessionLease } from '../../src/sessions/index.js'
 import { describeUnless, missing } from '../support/skips.js'
-import { missingBrowser, parsed, startSite, within } from './playwright-kit.js'
+import { missingBrowser, startSite, within } from './playwright-kit.js'
 
 const RUN_1 = { runnableType: 'workflow_run', runnableId: 'wr_1' }
 const RUN_2 = { runnableType: 'workflow_run', runnableId: 'wr_2' }
+
+/** Whether it was there to be signalled: what Chromium starts may end by itself. */
+function kill(pid: number, signal: NodeJS.Signals): number {
+  try {
+    process.kill(pid, signal)
+    return 1
+  } catch {
+    return 0
+  }
+}
 
 describeUnless(missingBrowser, 'a browser that fails', () => {
   let baseDirectory: string
@@ -29,7 +39,6 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
     site = await startSite({
       '/': '<title>Home</title><button>Buy</button>',
       '/slow': () => {}, // never answers
-      '/busy': '<title>Busy</title><script>setTimeout(() => { while (true); }, 50)</script>',
       '/store': '<script>localStorage.setItem("k", "v"); document.cookie = "c=1; max-age=9999"</script>',
     })
     await start()
@@ -37,7 +46,7 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
   afterEach(async () => {
     await pool.stop()
     await site.stop()
-    for (const entry of await aliveOf([...seen.values()])) process.kill(entry.pid, 'SIGKILL') // a failed test leaves none behind
+    for (const entry of await aliveOf([...seen.values()])) kill(entry.pid, 'SIGKILL') // a failed test leaves none behind
     rmSync(baseDirectory, { recursive: true, force: true })
   })
 
@@ -64,7 +73,9 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
     return found
   }
   const directoryOf = async (browserSessionId: string) =>
-    readdirSync(baseDirectory).map((name) => join(baseDirectory, name)).find((path) => existsSync(path) && browserSessionId !== '') ?? ''
+    readdirSync(baseDirectory)
+      .map((name) => join(baseDirectory, name))
+      .find((path) => existsSync(path) && browserSessionId !== '') ?? ''
 
   /** Notes the processes of a session's browser. */
   async function note(lease: SessionLease): Promise<{ pid: number; processes: readonly ProcessEntry[] }> {
@@ -92,7 +103,8 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
   /** The session is over in every respect: row, processes, folders, places. */
   async function expectGone(browserSessionId: string, closeReason: string, folders = 0): Promise<void> {
     await until('nothing is left', async () => {
-      const isLeft = pool.stats().ending > 0 || (await aliveOf([...seen.values()])).length > 0 || readdirSync(baseDirectory).length > folders
+      const isLeft =
+        pool.stats().ending > 0 || (await aliveOf([...seen.values()])).length > 0 || readdirSync(baseDirectory).length > folders
       return !isLeft
     })
     expect(await row(browserSessionId)).toMatchObject({ status: 'failed', closeReason, leaseToken: null, runnableId: null })
@@ -101,7 +113,7 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
   it('killed while it idles, in the middle of an action, or with others beside it: only its holder is told, within milliseconds', async () => {
     const took: number[] = []
     const bystander = await pool.createOccupied({ runnable: RUN_2 })
-    for (const inAction of [false, true, false, true, false]) {
+    for (const inAction of [false, true, false]) {
       const lease = await pool.createOccupied({ runnable: RUN_1 })
       const { pid } = { pid: lease.browser.process?.pid ?? 0 }
       for (const entry of collectBrowserProcesses(lease.browser.process, '/none')) seen.set(entry.pid, entry)
@@ -118,15 +130,17 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
       took.push((await aborted(lease)) - killedAt)
       expect(lease.signal.reason).toMatchObject({ code: 'SESSION_LOST' })
       expect(['none', 'failed']).toContain(await action)
-      await expect(pool.occupy({ browserSessionId: lease.browserSessionId, ...RUN_2 })).rejects.toMatchObject({ code: /^SESSION_(ENDED|HOST_UN)/ })
+      await expect(pool.occupy({ browserSessionId: lease.browserSessionId, ...RUN_2 })).rejects.toMatchObject({
+        code: /^SESSION_(ENDED|HOST_UN)/,
+      })
       await expectGone(lease.browserSessionId, 'crashed', 1)
     }
     took.sort((one, other) => one - other)
-    console.info(`SIGKILL to aborted signal: median ${took[2]?.toFixed(0)} ms, of ${took.map((ms) => ms.toFixed(0)).join(', ')}`)
-    expect(took[2]).toBeLessThan(600)
+    console.info(`SIGKILL to aborted signal: median ${took[1]?.toFixed(0)} ms, of ${took.map((ms) => ms.toFixed(0)).join(', ')}`)
+    expect(took[1]).toBeLessThan(600)
     expect([bystander.isHeld, bystander.signal.aborted]).toEqual([true, false])
     await (await bystander.page()).navigate(`${site.base}/`, within())
-    expect(events.filter(({ type }) => type === 'session.lost')).toHaveLength(5)
+    expect(events.filter(({ type }) => type === 'session.lost')).toHaveLength(3)
   })
 
   it('killed while it is launched fails the launch, and leaves nothing', async () => {
@@ -139,8 +153,7 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
       for (const name of readdirSync(baseDirectory)) {
         for (const entry of collectBrowserProcesses(null, join(baseDirectory, name))) {
           seen.set(entry.pid, entry)
-          process.kill(entry.pid, 'SIGKILL')
-          killed += 1
+          killed += kill(entry.pid, 'SIGKILL')
         }
       }
       return killed > 0
@@ -181,7 +194,7 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
     const { browserSessionId } = lease
     const { processes } = await note(lease)
     await lease.release()
-    for (const { pid } of processes) process.kill(pid, 'SIGSTOP')
+    for (const { pid } of processes) kill(pid, 'SIGSTOP')
     const begun = performance.now()
     await expect(pool.occupy({ browserSessionId, ...RUN_2 })).rejects.toMatchObject({
       code: 'SESSION_ENDED',
@@ -200,7 +213,7 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
     const { processes } = await note(lease)
     const page = await lease.page()
     const told = aborted(lease)
-    for (const { pid } of processes) process.kill(pid, 'SIGSTOP')
+    for (const { pid } of processes) kill(pid, 'SIGSTOP')
     const limit = within(300)
     const calls: Readonly<Record<string, (handle: BrowserHandle) => Promise<unknown>>> = {
       probe: (handle) => handle.probe(limit),
@@ -210,7 +223,7 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
       title: () => page.title(limit),
       evaluate: () => page.evaluate('1', undefined, limit),
       screenshot: () => page.screenshot({}, limit),
-      perform: () => page.perform({ ...parsed, type: 'click', target: { css: 'button' } }, limit),
+      locate: () => page.locate({ css: 'button' }, limit),
     }
     const slow = await Promise.all(
       Object.entries(calls).map(async ([name, call]) => {
@@ -234,7 +247,7 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
     const { pid } = await note(lease)
     const page = await lease.page()
     await page.navigate(`${site.base}/store`, within())
-    await sleep(1_500) // Chromium writes its storage down after a while; a killed one has what was written
+    const folders = readdirSync(baseDirectory)
     const begun = performance.now()
     process.kill(pid, 'SIGKILL')
     await aborted(lease)
@@ -242,50 +255,12 @@ describeUnless(missingBrowser, 'a browser that fails', () => {
     console.info(`relaunched and handed out ${(performance.now() - begun).toFixed(0)} ms after SIGKILL`)
     expect((await aliveOf([...seen.values()])).map((entry) => entry.pid)).toEqual([])
     await note(next)
-    expect(next.fence).toBe(lease.fence + 2)
+    expect([next.fence, readdirSync(baseDirectory)]).toEqual([lease.fence + 2, folders])
     expect(await row(browserSessionId)).toMatchObject({ status: 'running', pid: next.browser.process?.pid })
     const again = await next.page()
     await again.navigate(`${site.base}/`, within())
     expect(await again.evaluate('document.title', undefined, within())).toBe('Home')
     await pool.close({ browserSessionId, lease: next })
-    expect([await aliveOf([...seen.values()]), readdirSync(baseDirectory)]).toEqual([[], []])
-  })
-
-  it('forgets what it is told to forget, and nothing else', async () => {
-    const lease = await pool.createOccupied({ runnable: RUN_1 })
-    const { browserSessionId } = lease
-    const read = async (held: SessionLease) => {
-      const page = await held.browser.newPage(within())
-      await page.navigate(`${site.base}/`, within())
-      return page.evaluate('[localStorage.getItem("k"), document.cookie]', undefined, within())
-    }
-    await (await lease.page()).navigate(`${site.base}/store`, within())
-    await lease.release({ sanitize: { tabs: true } })
-    const second = await pool.occupy({ browserSessionId, ...RUN_2 })
-    expect(second.pages().map((page) => page.url())).toEqual(['about:blank'])
-    expect(await read(second)).toEqual(['v', 'c=1'])
-    await second.release({ sanitize: { cookies: true } })
-    const third = await pool.occupy({ browserSessionId, ...RUN_1 })
-    expect(await read(third)).toEqual(['v', ''])
-    const page = await third.page()
-    await page.evaluate('sessionStorage.setItem("s", "1")', undefined, within())
-    await third.release({ sanitize: { storage: true } })
-    const fourth = await pool.occupy({ browserSessionId, ...RUN_2 })
-    const same = await fourth.page()
-    expect(await same.evaluate('[localStorage.getItem("k"), sessionStorage.getItem("s")]', undefined, within())).toEqual([null, null])
-    const bytes = (await fourth.browser.memory?.()) ?? 0
-    console.info(`memory of one session: ${(bytes / 2 ** 20).toFixed(0)} MB`)
-    expect(bytes).toBeGreaterThan(20 * 2 ** 20)
-  })
-
-  it('that cannot be sanitised is closed: a page that never answers taints it', async () => {
-    await start({ sanitizeTimeoutMs: 1_000 })
-    const lease = await pool.createOccupied({ runnable: RUN_1 })
-    await note(lease)
-    await (await lease.page()).navigate(`${site.base}/busy`, within())
-    await sleep(200)
-    await lease.release({ sanitize: { storage: true } })
-    expect(await row(lease.browserSessionId)).toMatchObject({ status: 'completed', closeReason: 'tainted' })
     expect([await aliveOf([...seen.values()]), readdirSync(baseDirectory)]).toEqual([[], []])
   })
 })

@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmdirSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { PageFacade } from '../../src/actions/index.js'
+import { WorkflowEngine } from '../../src/engine/index.js'
 import { PlaywrightDriver } from '../../src/playwright/index.js'
 import { type SessionLease, SessionPool, type SessionPoolOptions } from '../../src/sessions/index.js'
 import { FilesystemArtifactStore, MemoryStorage } from '../../src/storage/index.js'
@@ -50,7 +53,9 @@ const kept = (user: string) => ({
 /** Two cookies say who it is: one that lasts, one that ends with the browser. */
 function who(request: IncomingMessage, response: ServerResponse): void {
   const cookies = new Map((request.headers.cookie ?? '').split('; ').map((pair) => pair.split('=') as [string, string]))
-  response.end(`${cookies.get('stay')}, ${cookies.get('session')}`)
+  const found = ['stay', 'session'].map((name) => cookies.get(name) ?? 'nobody').join(', ')
+  response.setHeader('content-type', 'text/html')
+  response.end(request.url === '/home' ? `<title>${found}</title>` : found)
 }
 
 function signIn(request: IncomingMessage, response: ServerResponse): void {
@@ -59,13 +64,27 @@ function signIn(request: IncomingMessage, response: ServerResponse): void {
   response.end()
 }
 
+/** Why no small disk can be had here; undefined when one can. */
+function cannotMount(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'rw-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', folder], { stdio: 'ignore' })
+    execFileSync('umount', [folder])
+    return undefined
+  } catch {
+    return 'a small disk cannot be mounted here: that needs Linux and root'
+  } finally {
+    rmdirSync(folder)
+  }
+}
+
 describeUnless(missingBrowser, 'profiles of real browsers', () => {
   let site: Awaited<ReturnType<typeof startSite>>
   let folder: string
   const pools: SessionPool[] = []
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'rw-')) // short: Chromium's sockets lie below it, and their paths have 107 bytes
-    site = await startSite({ '/': '<title>Mail</title>', '/who': who, '/sign-in': signIn })
+    site = await startSite({ '/': '<title>Mail</title>', '/who': who, '/home': who, '/sign-in': signIn })
   })
   afterAll(async () => {
     await Promise.all(pools.map((pool) => pool.stop()))
@@ -168,17 +187,42 @@ describeUnless(missingBrowser, 'profiles of real browsers', () => {
     expect(await readdir(join(folder, 's'))).toEqual([])
   })
 
-  describe('on a disk that is full', () => {
-    const isRoot = process.platform === 'linux' && process.getuid?.() === 0
-    it.skipIf(!isRoot)('stay as they were', async () => {
+  it('are kept for a workflow from run to run, and serve a run that names one', async () => {
+    const storage = new MemoryStorage()
+    const pool = await startPool({ storage })
+    const seen: unknown[] = []
+    const visit = async ({ page }: { page: PageFacade }) => {
+      seen.push((await page.goto(`${site.base}/home`)).title)
+      await page.goto(`${site.base}/sign-in?user=eve`)
+    }
+    const engine = new WorkflowEngine({ storage, sessions: pool, organizationId: 'acme', handlers: { visit } })
+    await engine.start()
+    try {
+      const definition = { blocks: [{ type: 'code' as const, label: 'visit', handler: 'visit' }] }
+      const { workflowPermanentId } = await engine.createWorkflow({ title: 'Mail', persistBrowserSession: true, definition })
+      const plain = await engine.createWorkflow({ title: 'Mail', definition })
+      const run = async (params: Parameters<typeof engine.startRun>[0]) => {
+        const { status, failureReason } = await (await engine.startRun(params)).result()
+        return failureReason ?? status
+      }
+      expect(await run({ workflowPermanentId })).toBe('completed')
+      expect(await run({ workflowPermanentId })).toBe('completed')
+      const [profile] = await pool.listProfiles()
+      expect(profile).toMatchObject({ name: `workflow:${workflowPermanentId}`, version: 2 })
+      const { workflowPermanentId: other } = plain
+      expect(await run({ workflowPermanentId: other, browserProfileId: profile?.browserProfileId })).toBe('completed')
+      expect(seen).toEqual(['nobody, nobody', 'eve, eve', 'eve, eve'])
+      expect(await pool.listProfiles()).toMatchObject([{ version: 2 }])
+    } finally {
+      await engine.stop()
+    }
+  })
+
+  describeUnless(cannotMount(), 'on a disk that is full', () => {
+    it('stay as they were', async () => {
       const disk = join(folder, 'disk')
       execFileSync('mkdir', [disk])
-      try {
-        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk], { stdio: 'ignore' })
-      } catch {
-        console.log('skipped: tmpfs cannot be mounted here')
-        return
-      }
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk])
       try {
         const pool = await startPool({ artifacts: new FilesystemArtifactStore({ directory: disk }) })
         const failures: unknown[] = []

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { AreaResult, BenchContext } from '../../bench/lib/area.js'
@@ -9,6 +11,11 @@ import { runArea } from '../../bench/lib/run-area.js'
 import { median, medianRatio, medians, percentile } from '../../bench/lib/statistics.js'
 import { figureRows, formatNumber, formatTable } from '../../bench/lib/table.js'
 import { evaluateTargets } from '../../bench/lib/targets.js'
+import { timedMs } from '../../bench/lib/timed.js'
+import { medianDifference, takeTurns } from '../../bench/lib/turns.js'
+import { FakeChromeLauncher, SCRIPTED_FAILURE } from '../../bench/sessions/fake-chrome.js'
+import { treeMemory } from '../../bench/sessions/process-memory.js'
+import { isWonOnce, type RaceOutcome, strayRefusals } from '../../bench/sessions/race-verdict.js'
 
 describe('statistics', () => {
   it('takes the middle value, or the mean of the middle two', () => {
@@ -174,6 +181,32 @@ describe('measuring', () => {
     expect(calls.join('')).toBe('abbaab')
   })
 
+  it('takes what each side says in turns, after a tenth of them that do not count', async () => {
+    const calls: string[] = []
+    let value = 0
+    const side = (name: string) => async () => {
+      calls.push(name)
+      return ++value
+    }
+    expect(await takeTurns(2, { a: side('a'), b: side('b'), c: side('c') })).toEqual({ a: [4, 9], b: [5, 8], c: [6, 7] })
+    expect(calls.join('')).toBe('cbaabccba')
+  })
+
+  it('compares turn by turn', () => {
+    expect(medianDifference([11, 205, 31], [10, 200, 30])).toBe(1)
+    expect(medianDifference([11], [])).toBeNaN()
+  })
+
+  it('times work until it is done', async () => {
+    let isDone = false
+    const ms = await timedMs(async () => {
+      await sleep(2)
+      isDone = true
+    })
+    expect(isDone).toBe(true)
+    expect(ms).toBeGreaterThan(1)
+  })
+
   it('counts what several clients do', async () => {
     const clients = new Set<number>()
     const perSecond = await rate({ clients: 3, ms: 20, work: (client) => sleep(1, clients.add(client)) })
@@ -220,5 +253,72 @@ describe('measuring', () => {
     const area = { name: 'some', describe: '', targets: {}, measure }
     await expect(runArea({ area, machine, runs: 1, quick: true, progress: quiet })).rejects.toThrow('no')
     expect(isClosed).toBe(true)
+  })
+})
+
+describe('the verdict on a race', () => {
+  const won = (browserSessionId: string, token: string): RaceOutcome => ({ browserSessionId, token, code: null })
+  const lost = (code: string): RaceOutcome => ({ browserSessionId: 'bs_1', token: null, code })
+  const row = { browserSessionId: 'bs_1', leaseToken: 'a' }
+
+  it('wants one winner, the one whom the row names', () => {
+    const others = [won('bs_2', 'b'), lost('SESSION_OCCUPIED')]
+    expect(isWonOnce([won('bs_1', 'a'), ...others], row)).toBe(true)
+    expect(isWonOnce(others, row)).toBe(false)
+    expect(isWonOnce([won('bs_1', 'a'), won('bs_1', 'c'), ...others], row)).toBe(false)
+    expect(isWonOnce([won('bs_1', 'c'), ...others], row)).toBe(false)
+    expect(isWonOnce([won('bs_1', 'a')], undefined)).toBe(false)
+    expect(isWonOnce([won('bs_1', 'a')], { ...row, leaseToken: null })).toBe(false)
+  })
+
+  it('wants losers to be told why', () => {
+    expect(strayRefusals([won('bs_1', 'a'), lost('SESSION_OCCUPIED'), lost('SESSION_HOST_UNAVAILABLE'), lost('POOL_SATURATED')])).toBe(0)
+    expect(strayRefusals([lost('STORAGE_FAILED'), { ...lost(''), code: null }])).toBe(2)
+  })
+})
+
+describe('what peers launch', () => {
+  it('hears of its crash at once, and opens no page any more', async () => {
+    const chrome = await new FakeChromeLauncher().launch()
+    let isTold = false
+    chrome.on('disconnected', () => {
+      isTold = true
+    })
+    const page = await chrome.newPage()
+    let isClosed = false
+    page.once('close', () => {
+      isClosed = true
+    })
+    await page.close()
+    chrome.crash()
+    expect([isClosed, isTold]).toEqual([true, true])
+    await expect(chrome.newPage()).rejects.toThrow('gone')
+    await expect(chrome.createBrowserContext()).rejects.toThrow('gone')
+  })
+
+  it('fails to launch once when it is told to', async () => {
+    const launcher = new FakeChromeLauncher()
+    launcher.failNext = true
+    await expect(launcher.launch()).rejects.toThrow(SCRIPTED_FAILURE)
+    expect([await launcher.launch()]).toEqual(launcher.chromes)
+  })
+})
+
+describe.runIf(process.platform === 'linux')('the memory of a process', () => {
+  it('is counted with its children, and shared pages not twice', async () => {
+    const alone = treeMemory(process.pid)
+    expect(alone.pssMb).toBeGreaterThan(1)
+    expect(alone.pssMb).toBeLessThanOrEqual(alone.rssMb)
+    const child = spawn(process.execPath, ['-e', 'process.stdout.write("up"); setInterval(() => {}, 1e6)'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    await once(child.stdout, 'data')
+    const its = treeMemory(child.pid ?? 0)
+    const both = treeMemory(process.pid)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(its.rssMb).toBeGreaterThan(10)
+    expect(both.rssMb).toBeGreaterThan(alone.rssMb + its.rssMb / 2)
+    expect(treeMemory(child.pid ?? 0)).toEqual({ rssMb: 0, pssMb: 0 })
   })
 })

@@ -201,6 +201,14 @@ describe('the server', () => {
     }
   })
 
+  it('changes its pages when it is told to, and nothing else', async () => {
+    const changed = await startExampleSite({ changePage: (html) => html.replaceAll(' id="sign-in"', ' id="other"') })
+    const [page, style] = await Promise.all(['/sign-in', '/style.css'].map(async (path) => (await fetch(changed.origin + path)).text()))
+    await changed.close()
+    expect(page).toContain('<button type="submit" id="other" data-testid="sign-in">Sign in</button>')
+    expect(style).toBe(await (await get('/style.css')).text())
+  })
+
   it('answers HEAD without a body', async () => {
     const response = await fetch(`${site.origin}/sign-in`, { method: 'HEAD' })
     expect([response.status, await response.text()]).toEqual([200, ''])

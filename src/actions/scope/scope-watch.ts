@@ -6,18 +6,13 @@ import type { ActionContext } from '../action-context.js'
 import type { ActionScope, ScopeRefusal } from './action-scope.js'
 import { canonicalHost } from './hosts.js'
 import { blocked } from './refuse-action.js'
-import { findStrays, type Stray, undoStray } from './stray-pages.js'
+import { findStrays, refusalOfRequest, type Stray, undoStrays } from './stray-pages.js'
 
-/** What the pages of a scope were like when they were looked at last. */
-interface Look {
-  /** Requests that had been refused until then. */
-  readonly blockedCount: number
-  /** Address of each page by its id. */
-  readonly places: ReadonlyMap<string, string>
-}
-
-/** Over the actions of an execution: what happens between two of them is found before the second. */
-const lastLooks = new WeakMap<ActionScope, Look>()
+/**
+ * Address of each page, by its id, when the pages of a scope were looked at last. Kept over the actions of an execution: what happens
+ * between two of them is found before the second.
+ */
+const lastPlaces = new WeakMap<ActionScope, ReadonlyMap<string, string>>()
 
 /** What Chromium calls a connection that the proxy refused, and a request that its own guard did. */
 const REFUSED_REQUEST = /ERR_SOCKS_CONNECTION_FAILED|ERR_BLOCKED_BY_CLIENT/
@@ -59,9 +54,8 @@ export class ScopeWatch {
   explain(error: unknown): unknown {
     const { scope } = this.#context
     if (scope === null || !ActionError.is(error) || !REFUSED_REQUEST.test(error.message)) return error
-    const requests = scope.blockedSince(lastLooks.get(scope)?.blockedCount ?? 0)
-    const request = requests.findLast(({ host }) => error.message.includes(host)) ?? requests.at(-1)
-    return request === undefined ? error : blocked(asRefusal(request))
+    const request = scope.blockedSince(0).findLast(({ host }) => error.message.includes(host))
+    return request === undefined ? error : blocked(refusalOfRequest(request))
   }
 
   /**
@@ -77,22 +71,12 @@ export class ScopeWatch {
 
   /** Brings pages back that are outside, and closes those that were opened there. */
   async #undoStrays(scope: ActionScope): Promise<readonly Stray[]> {
-    const browser = this.#browser
-    const look = lastLooks.get(scope)
-    const strays = await findStrays({ scope, pages: browser.pages(), blockedBefore: look?.blockedCount ?? 0, clock: this.#clock })
-    for (const stray of strays) {
-      // at the first look nothing is known: what an earlier lease has left open is emptied, not closed
-      const wasAt = look === undefined ? 'about:blank' : (look.places.get(stray.page.pageId) ?? null)
-      await undoStray({ stray, scope, browser, wasAt, clock: this.#clock })
-    }
-    const places = new Map(browser.pages().map((page) => [page.pageId, page.url()]))
-    lastLooks.set(scope, { blockedCount: scope.blockedCount, places })
+    const [browser, clock] = [this.#browser, this.#clock]
+    const strays = await findStrays({ scope, pages: browser.pages(), clock })
+    if (strays.length > 0) await undoStrays({ strays, scope, browser, places: lastPlaces.get(scope) ?? null, clock })
+    lastPlaces.set(scope, new Map(browser.pages().map((page) => [page.pageId, page.url()])))
     return strays
   }
-}
-
-function asRefusal({ rule, reason, url, host, port }: BlockedRequest): ScopeRefusal {
-  return { rule, reason, url: url ?? `${host}:${port}` }
 }
 
 function asRequest({ rule, reason, url = '' }: ScopeRefusal): BlockedRequest {

@@ -19,24 +19,19 @@ const TITLE_LIMIT_MS = 1_000
 export interface FindStraysParams {
   readonly scope: ActionScope
   readonly pages: readonly PageDriver[]
-  /** Requests that were refused after so many ones may explain an error page. */
-  readonly blockedBefore: number
   readonly clock: Clock
 }
 
 /** The pages that are outside, by their address, a frame's, or the request that they failed with. Costs nothing when all is well. */
-export async function findStrays({ scope, pages, blockedBefore, clock }: FindStraysParams): Promise<readonly Stray[]> {
-  const strays: Stray[] = []
+export async function findStrays({ scope, pages, clock }: FindStraysParams): Promise<readonly Stray[]> {
+  const strays: (Stray | Promise<Stray | null>)[] = []
   for (const page of pages) {
     if (page.isClosed()) continue
     const refusal = refusalOf(scope, page)
     if (refusal !== null) strays.push({ page, refusal, request: null })
-    else if (isErrorPage(page)) {
-      const request = await explanationOf(page, scope.blockedSince(blockedBefore), clock)
-      if (request !== null) strays.push({ page, refusal: refusalFor(request), request })
-    }
+    else if (isErrorPage(page)) strays.push(explained(page, scope.blockedSince(0), clock))
   }
-  return strays
+  return strays.length === 0 ? [] : (await Promise.all(strays)).filter((stray) => stray !== null)
 }
 
 function refusalOf(scope: ActionScope, page: PageDriver): ScopeRefusal | null {
@@ -54,43 +49,57 @@ function refusalOf(scope: ActionScope, page: PageDriver): ScopeRefusal | null {
 
 const isErrorPage = (page: PageDriver): boolean => page.url().startsWith('chrome-error:')
 
-/** The refused request that a page failed with: the title of Chromium's error page is the host. */
-async function explanationOf(page: PageDriver, requests: readonly BlockedRequest[], clock: Clock): Promise<BlockedRequest | null> {
+/**
+ * An error page with the refused request that it is about; null: it failed for another reason. The title of Chromium's error page is the
+ * host, and one that was refused once is always refused.
+ */
+async function explained(page: PageDriver, requests: readonly BlockedRequest[], clock: Clock): Promise<Stray | null> {
   if (requests.length === 0) return null
   const title = await bounded(clock, TITLE_LIMIT_MS, (options) => page.title(options)).catch(() => null)
-  if (title === null) return requests.at(-1) ?? null // it cannot be told: rather brought back once too often
-  const host = canonicalHost(title)
-  return requests.findLast((request) => canonicalHost(request.host) === host) ?? null
+  const host = title === null ? null : canonicalHost(title)
+  const isAbout = (request: BlockedRequest) => canonicalHost(request.host) === host
+  const request = title === null ? requests.at(-1) : requests.findLast(isAbout) // rather brought back once too often
+  return request === undefined ? null : { page, refusal: refusalOfRequest(request), request }
 }
 
-function refusalFor({ rule, reason, url, host, port }: BlockedRequest): ScopeRefusal {
+/** The refusal of an action that a refused request explains. */
+export function refusalOfRequest({ rule, reason, url, host, port }: BlockedRequest): ScopeRefusal {
   return { rule, reason, url: url ?? `${host}:${port}` }
 }
 
-export interface UndoStrayParams {
-  readonly stray: Stray
+export interface UndoStraysParams {
+  readonly strays: readonly Stray[]
   readonly scope: ActionScope
   readonly browser: BrowserHandle
-  /** Where the page was before; null: it was not there. */
-  readonly wasAt: string | null
+  /** Where each page was before, by its id; null: nobody has looked yet. */
+  readonly places: ReadonlyMap<string, string> | null
   readonly clock: Clock
 }
 
 /**
- * Closes a page that was opened outside; brings one back that went there: to the page before when that one is in scope, else to an empty
- * page. Never rejects: a page that does not let go is found again before the next action.
+ * Closes pages that were opened outside; brings those back that went there: to the page before when that one is in scope, else to an
+ * empty page. All at once, in at most 3 seconds. Never rejects: a page that does not let go is found again before the next action.
  */
-export async function undoStray({ stray, scope, browser, wasAt, clock }: UndoStrayParams): Promise<void> {
-  const { page } = stray
-  await bounded(clock, UNDO_LIMIT_MS, async (options) => {
-    // a browser may end with its last page
-    if (wasAt === null && browser.pages().length > 1) return page.close(options)
-    if (wasAt !== null && /^https?:/.test(wasAt) && scope.checkUrl(wasAt, 'page') === null) {
-      await page.goBack(options).catch(() => {}) // then it is emptied
-      if (!isErrorPage(page) && refusalOf(scope, page) === null) return
-    }
-    await page.navigate('about:blank', options)
-  }).catch(() => {})
+export async function undoStrays({ strays, scope, browser, places, clock }: UndoStraysParams): Promise<void> {
+  // at the first look, what an earlier lease has left open is emptied
+  const isNew = ({ page }: Stray) => places !== null && !places.has(page.pageId)
+  // a browser may end with its last page
+  const kept = strays.length === browser.pages().length && strays.every(isNew) ? strays[0] : undefined
+  const undo = (stray: Stray) =>
+    bounded(clock, UNDO_LIMIT_MS, (options) =>
+      isNew(stray) && stray !== kept
+        ? stray.page.close(options)
+        : bringBack(stray.page, scope, places?.get(stray.page.pageId) ?? 'about:blank', options),
+    ).catch(() => {}) // found again
+  await Promise.all(strays.map(undo))
+}
+
+async function bringBack(page: PageDriver, scope: ActionScope, wasAt: string, options: PageOperationOptions): Promise<void> {
+  if (/^https?:/.test(wasAt) && scope.checkUrl(wasAt, 'page') === null) {
+    await page.goBack(options).catch(() => {}) // then it is emptied
+    if (!isErrorPage(page) && refusalOf(scope, page) === null) return
+  }
+  await page.navigate('about:blank', options)
 }
 
 function bounded<T>(clock: Clock, timeoutMs: number, run: (options: PageOperationOptions) => Promise<T>): Promise<T> {

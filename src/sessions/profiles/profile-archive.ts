@@ -37,7 +37,9 @@ export function isArchived(path: string): boolean {
 export async function archiveDirectory(directory: string, beside: BrowserState): Promise<AsyncIterable<Uint8Array>> {
   await writeFile(join(directory, STATE_FILE), stateToText(beside), { mode: 0o600 })
   const filter = (path: string, entry: object) => isArchived(path) && isOrdinary(entry)
-  return create({ gzip: true, cwd: directory, portable: true, strict: true, filter }, [STATE_FILE, PROFILE])
+  const pack = create({ gzip: true, cwd: directory, portable: true, strict: true, filter }, [STATE_FILE, PROFILE])
+  pack.on('error', () => {}) // whoever reads it hears of the first; a later one would end the process
+  return pack
 }
 
 /**
@@ -49,6 +51,7 @@ export async function unpackDirectory(body: Readable, directory: string, what: s
   const filter = (path: string, entry: object) => isArchived(path) && isPlain(entry)
   const unpack = extract({ cwd: directory, strict: true, noMtime: true, filter })
   const emitter = unpack as unknown as NodeJS.EventEmitter
+  emitter.on('error', () => {}) // the first is reported; what files under way say after it would end the process
   const done = once(emitter, 'close')
   done.catch(() => {}) // awaited below
   try {
@@ -59,6 +62,8 @@ export async function unpackDirectory(body: Readable, directory: string, what: s
     await rm(join(directory, STATE_FILE)) // it holds cookies, and has done its work
     return state
   } catch (cause) {
+    // files that were under way are still being written: the retries wait for them
+    await rm(join(directory, PROFILE), { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }).catch(() => {}) // the folder goes as a whole
     if (cause instanceof ProfileUnreadableError) throw cause
     throw new ProfileUnreadableError(what, cause instanceof Error ? cause.message : String(cause), cause)
   } finally {

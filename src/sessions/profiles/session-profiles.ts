@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import {
   ProfileError,
   ProfileInUseError,
+  ProfileNotFoundError,
   ProfileSaveError,
   type RunwrightError,
   SessionEndedError,
@@ -89,7 +90,7 @@ export class SessionProfiles {
     return this.#reported(request, async () => {
       if (request.kind === 'directory') {
         await this.#closeForArchive(live, request)
-        return this.#fromKept(request, 'directory')
+        return this.#fromArchive(request)
       }
       const state = await this.#snapshot(live, request.signal)
       return this.#put(request, 'snapshot', await packState(state), this.#guardOf(live, request))
@@ -103,8 +104,8 @@ export class SessionProfiles {
     if (row === undefined || row.organizationId !== organizationId) throw new SessionNotFoundError(browserSessionId)
     if (!isFinalStatus(row.status)) return this.save(request)
     await this.#registry.ending(browserSessionId)?.done // what it leaves may still be on its way
-    await this.#reader.keptState(organizationId, browserSessionId) // there is none: no save has failed then
-    return this.#reported(request, () => this.#fromKept(request))
+    const artifact = await this.#reader.keptState(organizationId, browserSessionId) // there is none: no save has failed then
+    return this.#reported(request, () => this.#fromKept(request, artifact))
   }
 
   /** @throws {ProfileInUseError} `PROFILE_IN_USE` while live sessions were made from it, unless forced */
@@ -163,7 +164,9 @@ export class SessionProfiles {
         const row = await storage.get('browser_sessions', browserSessionId)
         if (row !== undefined && isFinalStatus(row.status)) return endedError(row)
         if (lease !== undefined || row === undefined) return new StaleLeaseError(browserSessionId, lease?.fence ?? 0)
-        return occupiedError(row)
+        return isHeld(row, await storage.now(), leaseTtlMs)
+          ? occupiedError(row)
+          : new SessionHostUnavailableError(browserSessionId, row.hostId)
       },
     }
   }
@@ -183,6 +186,10 @@ export class SessionProfiles {
 
   /** A user-data folder is whole only after a clean close. */
   async #closeForArchive(live: LiveSession, { browserSessionId, organizationId, lease }: SaveProfileRequest): Promise<void> {
+    if (live.isAttached || live.browser.snapshot === undefined)
+      throw new ProfileSaveError(`The folder of session ${browserSessionId} is not the pool's to archive`, {
+        details: { browserSessionId },
+      })
     const former = live.keeps.state
     live.keeps.state = 'directory'
     try {
@@ -193,17 +200,21 @@ export class SessionProfiles {
     }
   }
 
-  async #fromKept(request: SaveProfileRequest, kind?: ProfileKind): Promise<BrowserProfile> {
+  /** Of a session that was closed for it. */
+  async #fromArchive(request: SaveProfileRequest): Promise<BrowserProfile> {
     const { organizationId, browserSessionId } = request
-    const artifact: ArtifactRow = await this.#reader.keptState(organizationId, browserSessionId)
-    const found = kindOfFile(artifact.filename)
-    if (kind !== undefined && kind !== found)
-      throw new ProfileSaveError(`The folder of session ${browserSessionId} was not archived: its browser did not close cleanly`, {
-        details: { browserSessionId },
-      })
-    const { body } = await this.#artifacts.read({ organizationId, artifactId: artifact.artifactId })
+    const artifact = await this.#reader.keptState(organizationId, browserSessionId).catch((cause: unknown) => {
+      throw ProfileNotFoundError.is(cause) ? notArchived(browserSessionId, cause) : cause
+    })
+    if (kindOfFile(artifact.filename) !== 'directory') throw notArchived(browserSessionId)
+    return this.#fromKept(request, artifact)
+  }
+
+  async #fromKept(request: SaveProfileRequest, artifact: ArtifactRow): Promise<BrowserProfile> {
+    const { artifactId, filename } = artifact
+    const { body } = await this.#artifacts.read({ organizationId: request.organizationId, artifactId })
     try {
-      return await this.#put(request, found, body)
+      return await this.#put(request, kindOfFile(filename), body)
     } finally {
       body.destroy()
     }
@@ -255,6 +266,12 @@ function saveError({ browserSessionId, name }: SaveProfileRequest, cause: unknow
     details: { browserSessionId, name },
   })
 }
+
+const notArchived = (browserSessionId: string, cause?: unknown) =>
+  new ProfileSaveError(`The folder of session ${browserSessionId} was not archived: see artifact.failed on its stream`, {
+    cause,
+    details: { browserSessionId },
+  })
 
 const endedError = ({ browserSessionId, status, closeReason }: BrowserSessionRow) =>
   new SessionEndedError(browserSessionId, { code: 'SESSION_ENDED', status, closeReason })

@@ -1,11 +1,13 @@
 import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
+import { gunzip, gzip, gzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { ProfileUnreadableError } from '../../errors/index.js'
 import type { BrowserState } from '../browser-state.js'
 
 /** Largest state that is read, unpacked: a few bytes of gzip can stand for gigabytes. */
 const MAX_STATE_BYTES = 512 * 1024 * 1024
+/** Up to so many characters, packing takes less time than a trip to the thread pool. */
+const SMALL_STATE = 32_768
 const FORMAT = 'runwright.browser-state'
 
 const stateSchema = z.object({
@@ -55,8 +57,9 @@ export function stateFromText(text: string, what: string): BrowserState {
 }
 
 /** A state as it is stored without a user-data folder: gzipped JSON. */
-export function packState(state: BrowserState): Promise<Buffer> {
-  return promisify(gzip)(stateToText({ ...state, knownOrigins: [] }))
+export async function packState(state: BrowserState): Promise<Buffer> {
+  const text = stateToText({ ...state, knownOrigins: [] })
+  return text.length <= SMALL_STATE ? gzipSync(text) : promisify(gzip)(text)
 }
 
 /** @throws {ProfileUnreadableError} `PROFILE_UNREADABLE` */

@@ -46,6 +46,8 @@ export const runs = table({
     rootWorkflowRunId: text(),
     /** The session that the run occupies: given at the start, or its private one once that exists; null: none yet. */
     browserSessionId: textOrNull(),
+    /** How long it waits for that session while somebody else holds it, in milliseconds; as given at the start. Null: not at all. */
+    waitTimeoutMs: intOrNull(),
     /** The session is the run's own and is closed with it. */
     ownsSession: bool(),
     /** The profile that its private browser is made from; given at the start, null: none. */

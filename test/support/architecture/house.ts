@@ -62,6 +62,7 @@ export const packages: Readonly<Record<string, PackageRule>> = {
   '@electric-sql/pglite': { at: ['postgres'], isLazy: true },
   eventemitter3: { at: ['events'] },
   'p-queue': { at: ['engine/dispatcher.ts', 'sessions/launch-queue.ts'] },
+  tar: { at: ['sessions/profiles/profile-archive.ts'] },
   ulid: { at: ['runtime'] },
   ws: { at: ['streaming', 'http'] },
   '@huggingface/jinja': { at: ['definition'] },

@@ -56,7 +56,8 @@ describe('what follows after a failed step', () => {
     ['the same under abort', { phase: 'assert', code: 'ASSERTION_FAILED', onFailure: 'abort' }, 'give_up'],
     ['a call of a playbook', { type: null, code: 'TARGET_NOT_FOUND', onFailure: 'retry' }, 'give_up'],
     ['a call that may be made twice', { type: null, code: 'TARGET_NOT_FOUND', onFailure: 'retry', isRepeatable: true }, 'repeat'],
-    ['a call, with an agent', { type: null, code: 'ACTION_TIMEOUT' }, 'hand_over'],
+    ['a call, with an agent, which would do again what is done', { type: null, code: 'ACTION_TIMEOUT' }, 'give_up'],
+    ['a call that may be made twice, with an agent', { type: null, isRepeatable: true, repetitions: 1 }, 'hand_over'],
   ])('%s', (_, given, move) => {
     expect(nextMove(after(given))).toBe(move)
   })

@@ -118,6 +118,7 @@ describe('a goal block with steps', () => {
       screenshotArtifactIds: ['art_1'],
       errors: [],
       actionCount: 5,
+      recoveredSteps: 0,
     })
     expect(result).toMatchObject({ extractedInformation: [extractedInformation], screenshotArtifactIds: ['art_1'], actionCount: 5 })
   })

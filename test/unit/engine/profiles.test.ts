@@ -42,37 +42,23 @@ describe('a run with a profile', () => {
 
 describe('a workflow that keeps its browser state', () => {
   const persistent = { workflow: { persistBrowserSession: true } }
-  /** Signs in at the first run; later ones are. */
-  const signIn = (browsers: { handles: readonly object[] }, value: string) => ({
-    handlers: {
-      ...handlers,
-      signIn: async ({ page }: { page: { goto(url: string): Promise<unknown> } }) => {
-        await page.goto('https://a.test/')
-        Object.assign(browsers.handles.at(-1) ?? {}, { state: stateOf(value) })
-      },
-    },
-  })
 
   it('begins each run with what the last one ended with', async () => {
-    const browsers: { handles: readonly object[] } = { handles: [] }
-    const host = await startHost({ driver, engine: signIn(browsers, 'ann') })
-    browsers.handles = host.driver.handles
-    const { workflowPermanentId } = await host.engine.createWorkflow({
-      title: 'Shop',
-      persistBrowserSession: true,
-      definition: { blocks: [code('in', 'signIn')] },
-    })
-    const runOnce = async () => {
-      const handle = await host.engine.startRun({ workflowPermanentId })
-      Object.defineProperty(browsers, 'handles', { get: () => host.driver.handles, configurable: true })
-      return settle(handle.result(), host.clock)
+    const signIn = async ({ page }: { page: { goto(url: string): Promise<unknown> } }) => {
+      await page.goto('https://a.test/')
+      Object.assign(browsers.handles.at(-1) ?? {}, { state: stateOf('ann') })
     }
+    const host = await startHost({ driver, engine: { handlers: { ...handlers, signIn } } })
+    const { engine, pool, clock, driver: browsers } = host
+    const definition = { blocks: [code('in', 'signIn')] }
+    const { workflowPermanentId } = await engine.createWorkflow({ title: 'Shop', persistBrowserSession: true, definition })
+    const runOnce = async () => settle((await engine.startRun({ workflowPermanentId })).result(), clock)
     expect((await runOnce()).status).toBe('completed')
-    expect(await host.pool.listProfiles()).toMatchObject([{ name: `workflow:${workflowPermanentId}`, version: 1 }])
+    expect(await pool.listProfiles()).toMatchObject([{ name: `workflow:${workflowPermanentId}`, version: 1 }])
     expect((await runOnce()).status).toBe('completed')
-    expect(host.driver.specs.map(({ state }) => cookieOf(state))).toEqual([null, 'ann'])
-    expect(await host.pool.listProfiles()).toMatchObject([{ version: 2 }])
-    expect(host.driver.liveHandles).toBe(0)
+    expect(browsers.specs.map(({ state }) => cookieOf(state))).toEqual([null, 'ann'])
+    expect(await pool.listProfiles()).toMatchObject([{ version: 2 }])
+    expect(browsers.liveHandles).toBe(0)
   })
 
   it('does not when a session was named, or no browser was needed', async () => {
@@ -84,9 +70,13 @@ describe('a workflow that keeps its browser state', () => {
   })
 
   it('keeps the run’s outcome when its state cannot be saved, and says so on the session’s stream', async () => {
-    const { start, engine, pool, driver: browsers, clock, memory } = await startHost({ driver })
-    engine.on('block.completed', () => browsers.handles.at(-1)?.hang('snapshot'))
-    const handle = await start({ blocks: [open] }, persistent)
+    const hanging = async ({ page }: { page: { goto(url: string): Promise<unknown> } }) => {
+      await page.goto('https://a.test/')
+      browsers.handles.at(-1)?.hang('snapshot')
+    }
+    const host = await startHost({ driver, engine: { handlers: { ...handlers, hanging } } })
+    const { start, pool, driver: browsers, clock, memory } = host
+    const handle = await start({ blocks: [code('a', 'hanging')] }, persistent)
     expect(await settle(handle.result(), clock)).toMatchObject({ status: 'completed' })
     const { browserSessionId } = await runRow(memory)
     const events = await memory.readEvents({ stream: `session:${browserSessionId}` })

@@ -131,7 +131,16 @@ describe('prune', () => {
   it('removes an ended run with all that is its own, bytes and private session too, and counts it', async () => {
     const kit = newKit()
     await store(kit, 'old')
-    expect(await prune(kit)).toEqual({ runs: 1, runBlocks: 1, actions: 1, artifacts: 2, sessions: 1, viewTokens: 1, workflows: 0, skipped: 0 })
+    expect(await prune(kit)).toEqual({
+      runs: 1,
+      runBlocks: 1,
+      actions: 1,
+      artifacts: 2,
+      sessions: 1,
+      viewTokens: 1,
+      workflows: 0,
+      skipped: 0,
+    })
     expect(Object.values(sizes(kit)).every((size) => size === 0)).toBe(true)
     expect([await kit.bytes.head('org/old/art_old'), await kit.bytes.head('org/bs_old/video')]).toEqual([undefined, undefined])
   })

@@ -39,6 +39,18 @@ describe('a task', () => {
     expect((await engine.listRuns()).map(({ workflowRunId }) => workflowRunId)).toEqual(['wr_1'])
   })
 
+  it('takes its workflow with it when it is pruned, and no other', async () => {
+    const { run, start, engine, memory, clock } = await host()
+    await run({ url, steps: [click] })
+    const handle = await start({ blocks: [{ type: 'goto_url', label: 'open', url }] })
+    await settle(handle.result(), clock)
+    expect(await memory.count('workflows')).toBe(2)
+    await clock.advance(1_000)
+    expect(await engine.prune({ olderThan: clock.now() })).toMatchObject({ runs: 2, workflows: 1 })
+    expect(await memory.find({ table: 'workflows' })).toMatchObject([{ status: 'published' }])
+    expect(await engine.prune({ olderThan: clock.now() })).toMatchObject({ runs: 0, workflows: 0 })
+  })
+
   it('is stored with its workflow by one commit, and once for one idempotency key', async () => {
     const { engine, memory, run } = await host()
     const first = await engine.runTask({ url, steps: [click], idempotencyKey: 'k' })

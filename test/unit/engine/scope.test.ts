@@ -10,7 +10,13 @@ function fakeGuard() {
   const policies: (NetworkPolicy | null)[] = []
   const guard: NetworkGuard = {
     open: async () =>
-      ({ port: 4_000, launchArgs: [], admit: () => {}, apply: (policy) => void policies.push(policy), close: async () => {} }) satisfies GuardedNetwork,
+      ({
+        port: 4_000,
+        launchArgs: [],
+        admit: () => {},
+        apply: (policy) => void policies.push(policy),
+        close: async () => {},
+      }) satisfies GuardedNetwork,
   }
   return { guard, policies }
 }
@@ -129,7 +135,9 @@ describe('requests that were refused', () => {
   it('leave one event each, and one more with the count at the end of the attempt', async () => {
     let policy: NetworkPolicy | null = null
     const handlers = {
-      take: () => void (policy = policies[0] ?? null),
+      take: () => {
+        policy = policies[0] ?? null
+      },
       ask: async () => {
         for (let time = 0; time < 3; time += 1) policy?.onBlocked({ host: 'ads.test', port: 443, ...refusal })
         policy?.onBlocked({ host: 'once.test', port: 80, url: 'http://once.test/x', ...refusal })
@@ -157,7 +165,9 @@ describe('requests that were refused', () => {
   it('are at most 100 different ones of a run', async () => {
     let policy: NetworkPolicy | null = null
     const handlers = {
-      take: () => void (policy = policies[0] ?? null),
+      take: () => {
+        policy = policies[0] ?? null
+      },
       flood: () => {
         for (let host = 0; host < 5_000; host += 1) policy?.onBlocked({ host: `h${host}.test`, port: 443, ...refusal })
       },

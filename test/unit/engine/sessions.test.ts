@@ -14,6 +14,7 @@ describe('a named session', () => {
     expect(await memory.get('browser_sessions', browserSessionId)).toMatchObject({
       runnableType: 'workflow_run',
       runnableId: 'wr_1',
+      runnableFence: (await runRow(memory)).leaseFence,
       leaseFence: 1,
     })
     passed.open()
@@ -50,6 +51,43 @@ describe('a named session', () => {
     expect(await memory.get('browser_sessions', browserSessionId)).toMatchObject({ runnableId: 'wr_1' })
     passed.open()
     expect((await settle(first.result(), clock)).status).toBe('completed')
+  })
+
+  it('that is held is waited for by a run that may wait, which then has it as the first left it', async () => {
+    const passed = gate()
+    const { start, pool, clock, events, memory } = await startHost({
+      engine: { handlers: { ...handlers, wait: () => passed.passed as never } },
+    })
+    const { browserSessionId } = await pool.create()
+    const first = await start({ blocks: [code('a', 'wait')] }, { browserSessionId })
+    await until(() => begun(events).length === 1)
+    const second = await start({ blocks: [code('b')] }, { browserSessionId, wait: { timeoutMs: 60_000 } })
+    await until(() => pool.stats().waiting === 1)
+    expect(await runRow(memory, 'wr_2')).toMatchObject({ status: 'running', waitTimeoutMs: 60_000 })
+    await clock.advance(5_000)
+    passed.open()
+    expect((await settle(first.result(), clock)).status).toBe('completed')
+    expect(await settle(second.result(), clock)).toMatchObject({ status: 'completed', browserSessionId })
+    expect(begun(events)).toEqual(['a', 'b'])
+    expect(await memory.get('browser_sessions', browserSessionId)).toMatchObject({ leaseFence: 2, leaseToken: null })
+  })
+
+  it('that stays held fails a run that has waited long enough, and one that is canceled waits no longer', async () => {
+    const { start, pool, clock, engine } = await startHost()
+    const { browserSessionId } = await pool.create()
+    const lease = await pool.occupy({ browserSessionId, runnableType: 'debug_session', runnableId: 'ds_1' })
+    const request = { browserSessionId, wait: { timeoutMs: 20_000 } }
+    const patient = await start({ blocks: [code('a')] }, request)
+    const canceled = await start({ blocks: [code('a')] }, request)
+    await until(() => pool.stats().waiting === 2)
+    await engine.cancel({ workflowRunId: canceled.workflowRunId })
+    expect((await settle(canceled.result(), clock)).status).toBe('canceled')
+    expect(pool.stats().waiting).toBe(1)
+    await clock.advance(20_000)
+    const result = await settle(patient.result(), clock)
+    expect(result).toMatchObject({ status: 'failed', errorCode: 'SESSION_OCCUPIED' })
+    expect(result.failureReason).toMatch(/debug_session ds_1.*waited 20000 ms/)
+    expect(lease.isHeld).toBe(true)
   })
 
   it('must exist, in this organisation, before anything is written', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { PlaywrightDriver } from '../../../src/playwright/index.js'
 import { programCandidates } from '../../../src/playwright/channels.js'
 import { findChromium } from '../../../src/playwright/chromium-finder.js'
 import { extensionArguments, extensionFolders } from '../../../src/playwright/extensions.js'
+import { PlaywrightDriver } from '../../../src/playwright/index.js'
 import { browserFolders, launchArguments } from '../../../src/playwright/launch-arguments.js'
 
 describe('programCandidates', () => {
@@ -46,7 +46,9 @@ describe('findChromium', () => {
     const env = { RUNWRIGHT_CHROMIUM: process.execPath, RUNWRIGHT_MSEDGE: '/no/such' }
     expect(findChromium({ env })).toBe(process.execPath)
     expect(() => findChromium({ env, browserType: 'msedge' })).toThrow(/RUNWRIGHT_MSEDGE "\/no\/such" is not a program/)
-    expect(() => findChromium({ env, browserType: 'chrome', platform: 'aix' })).toThrow(/set RUNWRIGHT_CHROME, or the executablePath option/)
+    expect(() => findChromium({ env, browserType: 'chrome', platform: 'aix' })).toThrow(
+      /set RUNWRIGHT_CHROME, or the executablePath option/,
+    )
   })
 })
 
@@ -82,7 +84,7 @@ describe('options of PlaywrightDriver', () => {
     [{ args: ['--proxy-bypass-list=*'] }, 'args.0'],
     [{ args: ['--load-extension=/x'] }, 'args.0'],
     [{ extensions: { mark: 'relative' } }, 'extensions.mark'],
-    [{ executablePath: { opera: '/x' } }, 'executablePath'],
+    [{ executablePath: { opera: '/x' } }, 'executablePath.opera'],
   ])('refuse %j', (options, path) => {
     expect(() => new PlaywrightDriver(options as never)).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', details: expect.objectContaining({ path }) }),

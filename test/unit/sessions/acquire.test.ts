@@ -8,7 +8,13 @@ describe('acquiring a session', () => {
   it('makes one where there is none, born occupied', async () => {
     const { pool, events, storage } = await startPool()
     const lease = await pool.acquire({ ...RUN_1, spec: { timeoutMinutes: 30, viewport: { width: 800, height: 600 } } })
-    expect(lease.session).toMatchObject({ ...RUN_1, leaseFence: 1, private: false, timeoutMinutes: 30, viewport: { width: 800, height: 600 } })
+    expect(lease.session).toMatchObject({
+      ...RUN_1,
+      leaseFence: 1,
+      private: false,
+      timeoutMinutes: 30,
+      viewport: { width: 800, height: 600 },
+    })
     expect(types(events)).toEqual(['session.created', 'session.started', 'session.occupied'])
     expect(await row(storage, lease.browserSessionId)).toMatchObject({ status: 'running', organizationSlot: null })
     expect(pool.stats().acquireTimes).toEqual({ count: 1, p50Ms: 0, p95Ms: 0 })
@@ -93,6 +99,24 @@ describe('acquiring a session', () => {
   })
 })
 
+describe('a browser that hangs', () => {
+  it('is not given to who acquires: its session ends, and he gets another', async () => {
+    const { pool, driver, clock } = await startPool()
+    const { browserSessionId } = await pool.create()
+    driver.handleOf(browserSessionId)?.hang('probe')
+    await clock.advance(5_000)
+    const acquiring = pool.acquire({ ...RUN_1 })
+    let isSettled = false
+    void acquiring.finally(() => {
+      isSettled = true
+    })
+    while (driver.handles[0]?.isAlive) await clock.advance(200)
+    while (!isSettled) await clock.advance(0)
+    expect((await acquiring).browserSessionId).not.toBe(browserSessionId)
+    expect((await pool.get({ browserSessionId })).status).toBe('failed')
+  })
+})
+
 describe('acquiring when the host is full', () => {
   it('waits for whichever comes free first', async () => {
     const { pool, clock } = await startPool({ maxSessions: 2 })
@@ -126,7 +150,12 @@ describe('acquiring when the host is full', () => {
     expect(await waiting[1]).toMatchObject({
       code: 'ACQUIRE_TIMEOUT',
       retryable: true,
-      details: { waitedMs: 7_000, position: 2, waiting: 2, sessions: { running: 1, held: 1, starting: 0, ending: 0, warm: 0, maxSessions: 1 } },
+      details: {
+        waitedMs: 7_000,
+        position: 2,
+        waiting: 2,
+        sessions: { running: 1, held: 1, starting: 0, ending: 0, warm: 0, maxSessions: 1 },
+      },
     })
     await clock.advance(23_000)
     expect(await waiting[0]).toMatchObject({ code: 'ACQUIRE_TIMEOUT', details: { waitedMs: 30_000, position: 1 } })
@@ -150,7 +179,8 @@ describe('acquiring when the host is full', () => {
     const commit = storage.commit.bind(storage)
     storage.commit = async (batch) => {
       const result = await commit(batch)
-      if (batch.some((write) => write.op === 'update' && 'status' in write.set && write.set.status === 'running')) abort.abort(new Error('gone'))
+      if (batch.some((write) => write.op === 'update' && 'status' in write.set && write.set.status === 'running'))
+        abort.abort(new Error('gone'))
       return result
     }
     expect(await failure(pool.acquire({ ...RUN_1, signal: abort.signal }))).toMatchObject({ message: 'gone' })
@@ -247,7 +277,9 @@ describe('using a session', () => {
     expect(await failure(failing)).toMatchObject({ message: 'no luck' })
     expect(pool.stats().held).toBe(0)
     const stolen = pool.use({ browserSessionId, ...RUN_1 }, async () => {
-      await storage.commit([{ op: 'update', table: 'browser_sessions', id: browserSessionId, where: {}, set: { leaseToken: 'x', leaseFence: 9 } }])
+      await storage.commit([
+        { op: 'update', table: 'browser_sessions', id: browserSessionId, where: {}, set: { leaseToken: 'x', leaseFence: 9 } },
+      ])
       throw new Error('no luck either')
     })
     expect(await failure(stolen)).toMatchObject({ message: 'no luck either' })
@@ -257,7 +289,9 @@ describe('using a session', () => {
     const { pool, storage } = await startPool()
     const { browserSessionId } = await pool.create()
     const stolen = pool.use({ browserSessionId, ...RUN_1 }, async () => {
-      await storage.commit([{ op: 'update', table: 'browser_sessions', id: browserSessionId, where: {}, set: { leaseToken: 'x', leaseFence: 9 } }])
+      await storage.commit([
+        { op: 'update', table: 'browser_sessions', id: browserSessionId, where: {}, set: { leaseToken: 'x', leaseFence: 9 } },
+      ])
     })
     expect(await failure(stolen)).toMatchObject({ code: 'STALE_LEASE' })
   })

@@ -31,7 +31,9 @@ describe('the sessions that an organisation may have', () => {
     const { pool, world } = await startPool({ hostId: 'host_a', maxSessionsPerOrganization: 5, maxSessions: 50 })
     const other = await startPool({ hostId: 'host_b', maxSessionsPerOrganization: 5, maxSessions: 50 }, world)
     const outcomes = await Promise.all(
-      Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? pool : other.pool).create().catch((error: { code: string }) => error.code)),
+      Array.from({ length: 40 }, (_, index) =>
+        (index % 2 === 0 ? pool : other.pool).create().catch((error: { code: string }) => error.code),
+      ),
     )
     const made = outcomes.filter((outcome) => typeof outcome !== 'string')
     expect(outcomes.filter((outcome) => outcome === 'POOL_SATURATED')).toHaveLength(35)
@@ -122,7 +124,9 @@ describe('slots', () => {
     expect([result.ok, tried]).toEqual([true, [0, 0, 0]])
     const refusing = slots.insert('acme', async () => ({ ok: false, index: 0, reason: 'duplicate', constraint: 'primary' }))
     expect((await refusing).ok).toBe(false)
-    expect(await failure(slots.insert('acme', async () => ({ ok: false, index: 0, reason: 'duplicate', constraint: SLOT_KEY })))).toMatchObject({
+    expect(
+      await failure(slots.insert('acme', async () => ({ ok: false, index: 0, reason: 'duplicate', constraint: SLOT_KEY }))),
+    ).toMatchObject({
       code: 'POOL_SATURATED',
     })
   })
@@ -141,7 +145,15 @@ describe('slots', () => {
 describe('two requests', () => {
   const base = { browserType: 'chromium', viewport: null, guarded: false, extensions: [] }
   it('want the same kind of browser whatever they say about time, order and owner', () => {
-    const other = { ...base, timeoutMinutes: 5, url: 'https://a.test/', priority: 3, organizationId: 'x', browserSessionId: 'y', headless: true }
+    const other = {
+      ...base,
+      timeoutMinutes: 5,
+      url: 'https://a.test/',
+      priority: 3,
+      organizationId: 'x',
+      browserSessionId: 'y',
+      headless: true,
+    }
     expect(specKey(other, { headless: true })).toBe(specKey(base, { headless: true }))
     expect(specKey({ ...base, extraHttpHeaders: { a: '1', b: '2' } }, { headless: true })).toBe(
       specKey({ ...base, extraHttpHeaders: { b: '2', a: '1' } }, { headless: true }),

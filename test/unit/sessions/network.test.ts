@@ -93,6 +93,52 @@ describe('a guarded session', () => {
   })
 })
 
+describe('a browser that somebody else has started', () => {
+  /** One that can judge its requests itself, when it is asked to. */
+  class AttachingDriver extends FakeBrowserDriver {
+    readonly policies: (NetworkPolicy | null)[] = []
+    fails = false
+    override async connect(...params: Parameters<FakeBrowserDriver['connect']>) {
+      const guardRequests = async (next: NetworkPolicy | null) => {
+        if (this.fails) throw new Error('it does not answer')
+        this.policies.push(next)
+      }
+      return Object.assign(await super.connect(...params), { guardRequests })
+    }
+  }
+  const browserAddress = 'http://127.0.0.1:9222'
+
+  it('judges its requests itself, for as long as a lease with a policy lasts', async () => {
+    const driver = new AttachingDriver()
+    const { pool } = await startPool({ driver })
+    const [first, second] = [policy(), policy()]
+    const lease = await pool.createOccupied({ runnable: RUN_1, browserAddress, networkPolicy: first })
+    expect(driver.policies).toEqual([first])
+    await lease.release()
+    const { browserSessionId } = lease
+    const next = await pool.occupy({ browserSessionId, ...RUN_2, networkPolicy: second })
+    await next.release()
+    const last = await pool.occupy({ browserSessionId, ...RUN_1 })
+    await last.release()
+    expect(driver.policies).toEqual([first, null, second, null])
+    driver.fails = true
+    expect(await failure(pool.occupy({ browserSessionId, ...RUN_2, networkPolicy: second }))).toMatchObject({
+      message: 'it does not answer',
+    })
+    driver.fails = false
+    await pool.occupy({ browserSessionId, ...RUN_2 }) // the lease was given back
+  })
+
+  it('cannot be held to a policy when it cannot do that', async () => {
+    const { pool } = await startPool()
+    const refused = pool.createOccupied({ runnable: RUN_1, browserAddress, networkPolicy: policy() })
+    expect(await failure(refused)).toMatchObject({ code: 'SCOPE_NOT_ENFORCEABLE' })
+    expect(await failure(pool.createOccupied({ runnable: RUN_1, browserAddress, guarded: true }))).toMatchObject({
+      code: 'SCOPE_NOT_ENFORCEABLE',
+    })
+  })
+})
+
 describe('a policy', () => {
   it('is refused on a session that is not guarded, before anything is written', async () => {
     const { pool, storage, events } = await startPool({ networkGuard: fakeGuard().guard })

@@ -133,7 +133,9 @@ describe('saving a profile', () => {
     if (how === 'hang') handle.hang('snapshot')
     const saving = failure(pool.saveProfile({ browserSessionId, name: 'shop' }))
     if (how === 'crash') handle.crash()
-    if (how === 'hang') while ((await storage.readEvents({ stream: `session:${browserSessionId}` })).at(-1)?.type !== 'profile.failed') await clock.advance(1_000)
+    if (how === 'hang')
+      while ((await storage.readEvents({ stream: `session:${browserSessionId}` })).at(-1)?.type !== 'profile.failed')
+        await clock.advance(1_000)
     const error = await saving
     expect(['PROFILE_SAVE_FAILED', 'SESSION_ENDED', 'SESSION_HOST_UNAVAILABLE']).toContain(error.code)
     const stored = await storage.readEvents({ stream: `session:${browserSessionId}` })
@@ -155,7 +157,9 @@ describe('saving a profile', () => {
       const faulty = await start({ artifacts, storage, hostId: 'host_faulty' }, world)
       const bob = await faulty.signedIn('bob')
       storage.reset({ failAtCall, when: failAtCall % 2 === 0 ? 'after' : 'before' })
-      const outcome = await faulty.pool.saveProfile({ browserSessionId: bob.browserSessionId, name: 'shop' }).catch((error: unknown) => error)
+      const outcome = await faulty.pool
+        .saveProfile({ browserSessionId: bob.browserSessionId, name: 'shop' })
+        .catch((error: unknown) => error)
       const isThrough = storage.calls < failAtCall
       storage.reset()
       const { version } = await calm.pool.getProfile({ browserProfileId })
@@ -187,7 +191,9 @@ describe('saving a profile', () => {
     const { browserProfileId } = await pool.saveProfile({ browserSessionId, name: 'shop' })
     const other = pool.forOrganization('other')
     expect(await failure(other.saveProfile({ browserSessionId, name: 'shop' }))).toMatchObject({ code: 'SESSION_NOT_FOUND' })
-    expect(await failure(other.createProfile({ fromBrowserSessionId: browserSessionId, name: 'x' }))).toMatchObject({ code: 'SESSION_NOT_FOUND' })
+    expect(await failure(other.createProfile({ fromBrowserSessionId: browserSessionId, name: 'x' }))).toMatchObject({
+      code: 'SESSION_NOT_FOUND',
+    })
     expect(await failure(other.getProfile(browserProfileId))).toMatchObject({ code: 'PROFILE_NOT_FOUND' })
     expect(await failure(other.deleteProfile({ browserProfileId }))).toMatchObject({ code: 'PROFILE_NOT_FOUND' })
     expect(await failure(other.create({ browserProfileId }))).toMatchObject({ code: 'PROFILE_NOT_FOUND' })
@@ -299,7 +305,7 @@ describe('what a session leaves', () => {
     handle.hang('close')
     const saving = failure(pool.saveProfile({ browserSessionId, name: 'shop', kind: 'directory' }))
     while (!types(events).includes('artifact.failed')) await clock.advance(1_000)
-    expect(await saving).toMatchObject({ code: 'PROFILE_NOT_FOUND' })
+    expect(await saving).toMatchObject({ code: 'PROFILE_SAVE_FAILED' })
     expect(types(events).slice(-2)).toEqual(['artifact.failed', 'profile.failed'])
     expect((await pool.listProfiles())[0]).toMatchObject({ version: 1, kind: 'snapshot' })
   })
@@ -390,6 +396,19 @@ describe('what a caller may say of a browser', () => {
       extraHttpHeaders: { 'x-a': 'b' },
       record: [],
     })
+  })
+
+  it.each([
+    { locale: 'de-CH' },
+    { proxyLocation: 'vienna' },
+    { extensions: ['adblock'] },
+    { record: { har: true } },
+    { browserProfileId: 'bp_1' },
+  ])('is refused for a browser that runs already: %j', async (params) => {
+    const { pool, storage } = await start()
+    const attaching = pool.createOccupied({ runnable: RUN_1, browserAddress: 'http://127.0.0.1:9222', ...params } as never)
+    expect(await failure(attaching)).toMatchObject({ code: 'INVALID_ARGUMENT', details: { path: Object.keys(params)[0] } })
+    expect(await storage.count('browser_sessions')).toBe(0)
   })
 
   it.each([

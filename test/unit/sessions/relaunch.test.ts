@@ -16,7 +16,9 @@ describe('a lost browser that is to be relaunched', () => {
     const next = await pool.occupy({ browserSessionId, ...RUN_2 })
     expect([next.fence, next.isHeld, driver.liveHandles, driver.maxLiveHandles]).toEqual([3, true, 1, 1])
     expect(next.browser).toBe(driver.handles[1])
-    expect(driver.specs.map((spec) => (spec as { directory?: string }).directory)[1]).toBe((driver.specs[0] as { directory?: string }).directory)
+    expect(driver.specs.map((spec) => (spec as { directory?: string }).directory)[1]).toBe(
+      (driver.specs[0] as { directory?: string }).directory,
+    )
     const after = await row(storage, browserSessionId)
     expect(after).toMatchObject({ status: 'running', expiresAt, startedAt, pid: driver.handles[1]?.process?.pid, runnableId: 'wr_2' })
     expect(types(events).filter((type) => /lost|released|relaunched|occupied/.test(type))).toEqual([

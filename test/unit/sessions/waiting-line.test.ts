@@ -15,8 +15,7 @@ function drain(line: WaitingLine<string>, accepts: (name: string) => boolean = a
   return served
 }
 
-const join = (line: WaitingLine<string>, name: string, priority = 0) =>
-  line.join(name, { organizationId: name.slice(0, 1), priority })
+const join = (line: WaitingLine<string>, name: string, priority = 0) => line.join(name, { organizationId: name.slice(0, 1), priority })
 
 describe('the waiting line', () => {
   it('serves one organisation in order', () => {

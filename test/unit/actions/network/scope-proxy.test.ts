@@ -265,6 +265,21 @@ describe('a guarded network', () => {
     expect((await bytes(socket, 10))[1]).toBe(6)
   })
 
+  it('lets one side be silent for a minute after the other has ended', async () => {
+    const clock = new FakeClock()
+    let isEnded = false
+    const silent = await listen((socket) => socket.on('end', () => (isEnded = true)).resume())
+    const { network } = await openProxy(silent, { clock })
+    const { socket } = await ask(network.port, 'example.com')
+    socket.end('all that there is')
+    while (!isEnded || clock.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve))
+    await clock.advance(59_999)
+    expect(socket.closed).toBe(false)
+    await clock.advance(1)
+    await closed(socket)
+    expect(clock.pendingTimers).toBe(0)
+  })
+
   it('has at most 1,000 connections', async () => {
     const { network } = await openProxy(await echo())
     await Promise.all(Array.from({ length: 1_000 }, () => dial(network.port)))

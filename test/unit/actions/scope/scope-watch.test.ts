@@ -162,6 +162,43 @@ describe('before an action', () => {
   })
 })
 
+it('tabs that an earlier lease has left outside are emptied at the first look', async () => {
+  const { act, browser, urls } = await guarded()
+  browser.openPage('https://evil.test/')
+  browser.openPage('https://example.com/next')
+  expect((await act(open())).status).toBe('completed')
+  expect(urls()).toEqual(['about:blank', 'about:blank', 'https://example.com/'])
+})
+
+it('of pages that are all outside, one stays', async () => {
+  const { act, browser, urls } = await guarded()
+  await act(open())
+  await browser.pages()[0]?.close({ signal: new AbortController().signal, timeoutMs: 1_000 })
+  browser.openPage('https://evil.test/')
+  browser.openPage('https://evil.test/')
+  await act({ type: 'wait_for', loadState: 'load' })
+  expect(urls()).toEqual(['about:blank'])
+})
+
+it('pages that do not let go hold nobody up for more than 3 seconds, and are found again', async () => {
+  const { act, browser, clock, urls } = await guarded()
+  await act(open())
+  const hanging = [browser.openPage('https://evil.test/'), browser.openPage('https://evil.test/')]
+  const closes = hanging.map((page) => page.close.bind(page))
+  for (const page of hanging) Object.assign(page, { close: () => new Promise(() => {}) })
+  const result = act({ type: 'switch_tab', index: 0 })
+  let isOver = false
+  void result.then(() => {
+    isOver = true
+  })
+  await clock.advance(6_100) // once before the action, once after it
+  expect(isOver).toBe(true)
+  expect(await result).toMatchObject(blockedBy('host'))
+  for (const [index, page] of hanging.entries()) Object.assign(page, { close: closes[index] })
+  await act({ type: 'wait_for', loadState: 'load' })
+  expect(urls()).toEqual(['https://example.com/', 'about:blank', 'about:blank'])
+})
+
 describe('blinders', () => {
   it('are those of the scope, and none without one: an earlier lease may have left some', async () => {
     const { act, browser, context } = await guarded({ allowedDomains: ['example.com'], blinders: ['#in'] })
