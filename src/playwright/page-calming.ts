@@ -60,8 +60,8 @@ async function calm(client: DevToolsClient, targetId: string): Promise<void> {
   void tell('Page.handleJavaScriptDialog', { accept: false })
   void tell('Runtime.terminateExecution')
   void tell('Page.stopLoading')
-  await client.send('Runtime.evaluate', { expression: '0' }, sessionId)
-  await client.send('Target.detachFromTarget', { sessionId })
+  await tell('Runtime.evaluate', { expression: '0' }) // to have been ended instead is an answer too
+  await tell('Target.detachFromTarget', { sessionId })
 }
 
 async function untilGone(client: DevToolsClient, silent: readonly TargetInfo[], clock: Clock): Promise<void> {

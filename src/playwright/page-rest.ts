@@ -22,6 +22,7 @@ export class PageRest {
   #mark: ActivityMark
   #state: 'rest' | 'acted' | 'drawing' = 'rest'
   #isCaughtUp = false
+  #hasArrived = true
 
   constructor(params: PageRestParams) {
     this.#params = params
@@ -33,6 +34,7 @@ export class PageRest {
     if (this.#state === 'rest') this.#mark = this.#params.activity.mark() // else the action before may still be under way
     this.#state = 'acted'
     this.#isCaughtUp = false
+    this.#hasArrived = false
   }
 
   /** It was done by a call that ends with an answer of the page's: what its handlers have begun is known already. */
@@ -43,6 +45,7 @@ export class PageRest {
   /** The page went somewhere, and its load event has been waited for. */
   arrived(): void {
     this.#mark = { ...this.#mark, documentCount: this.#params.activity.mark().documentCount }
+    this.#hasArrived = true
   }
 
   /** At once when the last action set nothing off that is still under way, else when that is over. */
@@ -60,6 +63,11 @@ export class PageRest {
   /** Before the page is read: what the last action set off has been drawn. */
   async beforeReading(options: PageOperationOptions): Promise<void> {
     if (this.#state !== 'rest') await this.#whole(this.#mark, options)
+  }
+
+  /** Before the page is sent elsewhere: an action that was settled at once may lead somewhere yet, and would overtake. */
+  async beforeLeaving(options: PageOperationOptions): Promise<void> {
+    if (!this.#hasArrived) await this.beforeReading(options)
   }
 
   /** Two frames, and until nothing is under way, whenever it began. */

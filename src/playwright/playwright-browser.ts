@@ -25,12 +25,28 @@ export interface PlaywrightBrowserParams {
   readonly watch: ProcessWatch
   readonly state: BrowserStateKeeper
   readonly recordings: Recordings
+  /** Where its DevTools listen. @default null: nowhere */
+  readonly browserAddress?: string | null
+  /** Of one that outlives this process; it is not ended by closing its context. */
+  readonly detached?: DetachedControls
 }
 
-/** A running Chromium over a pipe, made by `PlaywrightDriver.launch`. */
+/** How a browser is handled that is not ours alone. */
+export interface DetachedControls {
+  /** Asks it to end. */
+  end(): Promise<unknown>
+  /** Hangs up. */
+  leave(): Promise<void>
+  /** Gives a new page what the session's pages have. */
+  prepare(page: Page): Promise<void>
+}
+
+/** A running Chromium, made by `PlaywrightDriver.launch` or `adopt`. */
 export class PlaywrightBrowser implements BrowserHandle {
   readonly process: ProcessIdentity | null
-  readonly browserAddress = null
+  readonly browserAddress: string | null
+  /** Left out where it dies with us. */
+  readonly detach?: () => Promise<void>
   readonly #params: PlaywrightBrowserParams
   readonly #pages: OpenPages
   readonly #blinders: Blinders
@@ -47,6 +63,9 @@ export class PlaywrightBrowser implements BrowserHandle {
     const { context, browserSession, clock, watch } = params
     this.#params = params
     this.process = params.process
+    this.browserAddress = params.browserAddress ?? null
+    const { detached } = params
+    if (detached !== undefined) this.detach = () => this.#detach(detached)
     this.#blinders = new Blinders(context, clock, systemRandom)
     this.#pages = new OpenPages({ context, browserSession, clock, blinders: this.#blinders, onPage: (page) => this.#listenTo(page) })
     // A pipe may end 355 ms after its process; a browser may also hang up and live on. The first sign counts.
@@ -78,7 +97,9 @@ export class PlaywrightBrowser implements BrowserHandle {
       return opening
     }
     try {
-      return this.#pages.of(await this.#bounded('Opening a page', options, run))
+      const page = await this.#bounded('Opening a page', options, run)
+      await this.#params.detached?.prepare(page)
+      return this.#pages.of(page)
     } catch (error) {
       isWanted = false
       throw error
@@ -142,10 +163,10 @@ export class PlaywrightBrowser implements BrowserHandle {
   }
 
   async #close({ timeoutMs, signal }: PageOperationOptions): Promise<void> {
-    const { context, clock } = this.#params
+    const { context, clock, detached } = this.#params
     await withDeadline({
       run: async (bounded) => {
-        await context.close()
+        await (detached === undefined ? context.close() : detached.end())
         await this.#exited(bounded) // it may still be writing down its cookies
         this.#isClosedCleanly = true
       },
@@ -166,6 +187,12 @@ export class PlaywrightBrowser implements BrowserHandle {
     this.#unwatch()
     await killBrowserProcesses(this.process, spec.directory, clock)
     void context.close().catch(() => {}) // lets Playwright forget it
+  }
+
+  #detach(controls: DetachedControls): Promise<void> {
+    this.#isEnding = true
+    this.#unwatch()
+    return controls.leave()
   }
 
   #listenTo(page: Page): void {

@@ -2,17 +2,30 @@ import { mkdir } from 'node:fs/promises'
 import type { BrowserContext, CDPSession } from 'playwright-core'
 import { BrowserLaunchError, parseArgument } from '../errors/index.js'
 import { type Clock, sleep, systemClock, withDeadline } from '../runtime/index.js'
-import type { BrowserDriver, BrowserHandle, ConnectSpec, LaunchSpec, PageOperationOptions, ProcessIdentity } from '../sessions/ports.js'
+import type {
+  AdoptSpec,
+  BrowserDriver,
+  BrowserHandle,
+  ConnectSpec,
+  LaunchSpec,
+  PageOperationOptions,
+  ProcessIdentity,
+  RunningBrowser,
+} from '../sessions/ports.js'
 import { attach } from './attach.js'
 import { BrowserStateKeeper } from './browser-state.js'
 import { findChromium } from './chromium-finder.js'
+import { assertAdoptable, connectDetached } from './detached-browser.js'
+import { detachedArguments, detachedEnvironment, launchDetached } from './detached-launch.js'
+import { forgetDevToolsAddress, readDevToolsAddress } from './devtools-address.js'
 import { EXTENSION_BLOCKERS, extensionFolders } from './extensions.js'
 import { type BrowserFolders, browserEnvironment, browserFolders, launchArguments } from './launch-arguments.js'
 import { launchFailure } from './launch-failure.js'
 import { loadPlaywright } from './load-playwright.js'
 import { type PlaywrightDriverOptions, type PlaywrightDriverSettings, playwrightDriverOptionsSchema } from './options.js'
+import { calmPages } from './page-calming.js'
 import { PlaywrightBrowser } from './playwright-browser.js'
-import { identify, killBrowserProcesses } from './process-tree.js'
+import { collectMarkedProcesses, identify, killBrowserProcesses } from './process-tree.js'
 import { ProcessWatch } from './process-watch.js'
 import { releaseStaleLock, verifyProfile } from './profile-lock.js'
 import { writePreferences } from './profile-preferences.js'
@@ -27,7 +40,8 @@ const CLEAN_UP_ROUNDS = 100
 const QUIET_ROUNDS = 8
 
 /**
- * Launches Chromium, Chrome or Edge through playwright-core, each over a pipe: nothing listens, and it dies with the host.
+ * Launches Chromium, Chrome or Edge through playwright-core, each over a pipe: nothing listens, and it dies with the host. Those of
+ * `attachable` sessions listen on loopback besides, and those of `detached` ones have no pipe and outlive the host.
  *
  * @example
  * ```ts
@@ -64,9 +78,14 @@ export class PlaywrightDriver implements BrowserDriver {
     const run = async (signal: AbortSignal) => {
       await prepareFolders(spec, folders)
       await releaseStaleLock(spec, folders.profile)
+      await forgetDevToolsAddress(folders.profile)
       signal.throwIfAborted()
-      launching = this.#launchContext({ spec, folders, executablePath, extensions, options: { ...options, signal } })
-      return this.#connect(await launching, spec, folders)
+      const params = { spec, folders, executablePath, extensions, options: { ...options, signal } }
+      if (spec.detached === true) return this.#launchDetached(params)
+      launching = this.#launchContext(params)
+      const context = await launching
+      const browserAddress = spec.attachable === true ? await readDevToolsAddress(folders.profile, this.#clock, signal) : null
+      return this.#connect(context, spec, folders, browserAddress)
     }
     try {
       const onTimeout = () => timeoutError(browserSessionId, options.timeoutMs)
@@ -87,13 +106,71 @@ export class PlaywrightDriver implements BrowserDriver {
     return attach(spec, options, this.#clock)
   }
 
-  async #launchContext(params: {
-    readonly spec: LaunchSpec
-    readonly folders: BrowserFolders
-    readonly executablePath: string
-    readonly extensions: readonly string[]
-    readonly options: PageOperationOptions
-  }): Promise<BrowserContext> {
+  /**
+   * Takes over a browser that another process launched as `detached`: the one that answers at the address, with this process id, start time
+   * and profile. Its pages are made to answer first (see `calmPages`).
+   *
+   * @throws {BrowserLaunchError} `BROWSER_LAUNCH_FAILED`, with the category; the browser is left as it is
+   * @throws {DependencyMissingError} `DEPENDENCY_MISSING` when playwright-core is not installed
+   */
+  async adopt(spec: AdoptSpec, options: PageOperationOptions): Promise<BrowserHandle> {
+    const { browserSessionId, browserAddress, process: expected } = spec
+    const { timeoutMs } = options
+    const clock = this.#clock
+    const run = async (signal: AbortSignal) => {
+      assertAdoptable(spec)
+      const folders = browserFolders(spec)
+      await calmPages({ address: browserAddress, clock, signal })
+      return connectDetached({ spec, folders, browserAddress, clock, watch: this.#watch, timeoutMs, expected, signal })
+    }
+    try {
+      const onTimeout = () => timeoutError(browserSessionId, timeoutMs)
+      return await withDeadline({ run, timeoutMs, onTimeout, signal: options.signal, clock })
+    } catch (error) {
+      throw launchFailure(error, { browserSessionId, executablePath: '', timeoutMs, signal: options.signal })
+    }
+  }
+
+  /** The browsers of this machine that a `PlaywrightDriver` has launched, of this process or another, dead or alive; Linux only. */
+  async running(): Promise<readonly RunningBrowser[]> {
+    return [...collectMarkedProcesses()].map(([directory, entries]) => ({
+      directory,
+      processes: entries.map(({ pid, startTime }) => ({ pid, startTime })),
+    }))
+  }
+
+  /** Kills all that is left of the browser of a folder, each process by id and start time; resolves to how many there were. */
+  endLeft(params: { readonly directory: string; readonly process: ProcessIdentity | null }): Promise<number> {
+    return killBrowserProcesses(params.process, params.directory, this.#clock)
+  }
+
+  /** A browser that is nobody's child for long: no pipe, a process session of its own, driven through its DevTools port. */
+  async #launchDetached(params: LaunchContextParams): Promise<PlaywrightBrowser> {
+    const { spec, folders, executablePath, extensions, options } = params
+    const { args, env, ignoreHttpsErrors, chromiumSandbox } = this.#settings
+    const { locale = this.#settings.locale, timezoneId = this.#settings.timezoneId } = spec
+    if (spec.proxy?.username !== undefined) throw unsupported(spec, 'a proxy with credentials needs `guarded: true`')
+    const browserAddress = await launchDetached({
+      spec,
+      folders,
+      executablePath,
+      args: detachedArguments({
+        spec,
+        folders,
+        locale,
+        args: launchArguments(spec, folders, args, process.platform, extensions),
+        hasSandbox: chromiumSandbox ?? process.getuid?.() !== 0,
+        hasExtensions: extensions.length > 0,
+        ignoresHttpsErrors: ignoreHttpsErrors,
+      }),
+      env: detachedEnvironment(browserEnvironment(spec, folders, env), { locale, timezoneId }),
+      clock: this.#clock,
+      signal: options.signal,
+    })
+    return connectDetached({ ...params, ...options, browserAddress, clock: this.#clock, watch: this.#watch, expected: null })
+  }
+
+  async #launchContext(params: LaunchContextParams): Promise<BrowserContext> {
     const { spec, folders, executablePath, extensions, options } = params
     const { args, env, ignoreHttpsErrors } = this.#settings
     const { proxy, extraHttpHeaders, locale = this.#settings.locale, timezoneId = this.#settings.timezoneId } = spec
@@ -101,7 +178,11 @@ export class PlaywrightDriver implements BrowserDriver {
     return chromium.launchPersistentContext(folders.profile, {
       executablePath,
       headless: spec.headless,
-      args: launchArguments(spec, folders, args, process.platform, extensions),
+      args: [
+        ...launchArguments(spec, folders, args, process.platform, extensions),
+        // beside the pipe, whose end still is the browser's
+        ...(spec.attachable === true ? ['--remote-debugging-port=0'] : []),
+      ],
       ignoreDefaultArgs: [...UNWANTED_ARGUMENTS, ...(extensions.length === 0 ? [] : EXTENSION_BLOCKERS)],
       env: browserEnvironment(spec, folders, env),
       chromiumSandbox: this.#settings.chromiumSandbox ?? process.getuid?.() !== 0,
@@ -121,7 +202,12 @@ export class PlaywrightDriver implements BrowserDriver {
     })
   }
 
-  async #connect(context: BrowserContext, spec: LaunchSpec, folders: BrowserFolders): Promise<PlaywrightBrowser> {
+  async #connect(
+    context: BrowserContext,
+    spec: LaunchSpec,
+    folders: BrowserFolders,
+    browserAddress: string | null,
+  ): Promise<PlaywrightBrowser> {
     const browserSession = await context.browser()?.newBrowserCDPSession()
     if (browserSession === undefined) throw new Error('Playwright gave no browser for the context')
     const identity = await identityOf(browserSession)
@@ -140,6 +226,7 @@ export class PlaywrightDriver implements BrowserDriver {
       watch: this.#watch,
       state,
       recordings,
+      browserAddress,
     })
     await browser.start()
     return browser
@@ -172,6 +259,14 @@ export class PlaywrightDriver implements BrowserDriver {
   }
 }
 
+interface LaunchContextParams {
+  readonly spec: LaunchSpec
+  readonly folders: BrowserFolders
+  readonly executablePath: string
+  readonly extensions: readonly string[]
+  readonly options: PageOperationOptions
+}
+
 async function prepareFolders(spec: LaunchSpec, folders: BrowserFolders): Promise<void> {
   const needed = [...Object.values(folders), spec.downloadsDirectory]
   await Promise.all(needed.map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })))
@@ -189,5 +284,12 @@ function timeoutError(browserSessionId: string, timeoutMs: number): BrowserLaunc
     category: 'timeout',
     retryable: true,
     details: { browserSessionId, timeoutMs },
+  })
+}
+
+function unsupported({ browserSessionId }: LaunchSpec, what: string): BrowserLaunchError {
+  return new BrowserLaunchError(`The browser of session ${browserSessionId} cannot be detached: ${what}`, {
+    category: 'unsupported',
+    details: { browserSessionId },
   })
 }

@@ -234,6 +234,7 @@ export class PlaywrightPage implements PageDriver {
   }
 
   async #navigate(what: string, options: PageOperationOptions, go: Parameters<typeof navigate>[1]): Promise<NavigationResult> {
+    await this.#rest.beforeLeaving(options)
     if (this.#activity.isLeaving(this.#page)) await this.#tools.stopLoading() // or the two would end each other
     this.#rest.acting()
     // A document may hang in its first script, and then leads nowhere any more.

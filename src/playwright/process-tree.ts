@@ -76,6 +76,17 @@ export function collectBrowserProcesses(root: ProcessIdentity | null, directory:
   return collectTree(table, rootPid, (pid) => pid !== process.pid && isMarked(pid, directory))
 }
 
+/** Every process that says of itself whose browser it belongs to, by the folder of that session. */
+export function collectMarkedProcesses(): ReadonlyMap<string, readonly ProcessEntry[]> {
+  const found = new Map<string, ProcessEntry[]>()
+  for (const entry of readProcessTable()) {
+    if (entry.isZombie || entry.pid === process.pid) continue
+    const directory = markOf(entry.pid)
+    if (directory !== null) found.set(directory, [...(found.get(directory) ?? []), entry])
+  }
+  return found
+}
+
 /**
  * Kills every process of a browser, again until none is left: a process that forks while it is killed leaves one behind.
  * Each is killed by pid and start time, never by pid alone.
@@ -113,6 +124,14 @@ function readEntry(pid: number): ProcessEntry | null {
 function isMarked(pid: number, directory: string): boolean {
   if (`\0${readText(`/proc/${pid}/environ`)}`.includes(`\0${BROWSER_MARK}=${directory}\0`)) return true
   return `${readText(`/proc/${pid}/cmdline`)}\0`.replaceAll('\0', ' ').includes(` --user-data-dir=${join(directory, 'profile')} `)
+}
+
+function markOf(pid: number): string | null {
+  const prefix = `${BROWSER_MARK}=`
+  const line = readText(`/proc/${pid}/environ`)
+    .split('\0')
+    .find((entry) => entry.startsWith(prefix))
+  return line === undefined ? null : Buffer.from(line.slice(prefix.length), 'latin1').toString('utf8')
 }
 
 function readText(path: string): string {

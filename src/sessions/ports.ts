@@ -191,6 +191,25 @@ export interface LaunchSpec {
   readonly timezoneId?: string | undefined
   /** What is recorded from the start. */
   readonly record?: readonly RecordingKind[]
+  /** Whether its DevTools listen on loopback, where any user of the machine can use them. */
+  readonly attachable?: boolean
+  /** Whether it outlives this process: nothing ties it to us, and `adopt` of another process can take it over. Attachable then. */
+  readonly detached?: boolean
+}
+
+/** A browser that a process that is gone has launched as `detached`. */
+export interface AdoptSpec extends LaunchSpec {
+  /** As `BrowserHandle.browserAddress` was: whoever answers there is that browser, or nobody is. */
+  readonly browserAddress: string
+  /** As `BrowserHandle.process` was. */
+  readonly process: ProcessIdentity
+}
+
+/** A browser of this machine, as its processes tell of it. */
+export interface RunningBrowser {
+  /** `LaunchSpec.directory` of its launch. */
+  readonly directory: string
+  readonly processes: readonly ProcessIdentity[]
 }
 
 /** A browser that somebody else has started. */
@@ -317,6 +336,8 @@ export interface BrowserHandle {
   close(options: PageOperationOptions): Promise<void>
   /** Kills its whole process tree; resolves when it is gone. */
   kill(): Promise<void>
+  /** Lets go of a browser that was launched as `detached`: it runs on, and is nothing to us. Left out by all others. */
+  detach?(): Promise<void>
 }
 
 /** Port to a browser technology. */
@@ -326,4 +347,13 @@ export interface BrowserDriver {
   launch(spec: LaunchSpec, options: PageOperationOptions): Promise<BrowserHandle>
   /** Attaches to a browser that runs already; its `close` and `kill` only detach. Left out by drivers that cannot. */
   connect?(spec: ConnectSpec, options: PageOperationOptions): Promise<BrowserHandle>
+  /**
+   * Takes over a browser that was launched as `detached`: as if we had launched it. Rejects with `BrowserLaunchError` when it does not
+   * answer, or is another one; it is left as it is then. Left out by drivers that cannot; they cannot launch such browsers either.
+   */
+  adopt?(spec: AdoptSpec, options: PageOperationOptions): Promise<BrowserHandle>
+  /** The browsers of this driver that run on this machine, whoever has launched them. */
+  running?(): Promise<readonly RunningBrowser[]>
+  /** Kills what is left of the browser of a folder, each process by id and start time; resolves to how many there were. */
+  endLeft?(params: { readonly directory: string; readonly process: ProcessIdentity | null }): Promise<number>
 }

@@ -1,6 +1,7 @@
 import { NotRunningError, TimeoutError } from '../errors/index.js'
 import { type AbortFork, forkAbort, type Timer, withDeadline } from '../runtime/index.js'
 import { type BrowserStart, type BrowserStartRequest, type LaunchProgress, newProgress, type StartedBrowser } from './browser-start.js'
+import { Deferred } from './deferred.js'
 import type { LaunchQueue } from './launch-queue.js'
 import type { SessionPoolSettings } from './options.js'
 import type { SessionRegistry } from './session-registry.js'
@@ -222,10 +223,18 @@ export class WarmSpares {
   }
 
   async #undo(progress: LaunchProgress): Promise<void> {
-    if (progress.late === null) return this.#tearDown(progress, false)
-    // it may still come up: it is accounted for then, whoever waits need not
     const { late } = progress
-    void late.then((browser) => this.#tearDown({ ...progress, browser }, false))
+    if (late === null) return this.#tearDown(progress, false)
+    const { clock, closeTimeoutMs } = this.#parts.settings
+    const settled = new Deferred()
+    const timer = clock.setTimer(() => settled.resolve(), closeTimeoutMs) // whoever waits does not wait for ever
+    void late
+      .then((browser) => this.#tearDown({ ...progress, browser }, false))
+      .finally(() => {
+        timer.cancel()
+        settled.resolve()
+      })
+    return settled.promise
   }
 
   async #tearDown(progress: LaunchProgress, isClean: boolean): Promise<void> {

@@ -16,6 +16,11 @@ export interface StartDisplayParams extends ByOrganization {
   readonly frameRate?: number | undefined
   /** Whether programs on the display may use GLX. @default false, which saves 55 MB a display */
   readonly glx?: boolean | undefined
+  /**
+   * For a session whose row is yet to be written, and which is nobody's so far: no organisation is named, and `claimDisplay` tells
+   * whose it has become. @default false
+   */
+  readonly isSpare?: boolean | undefined
   /** The caller gives up; the start is undone when no other caller waits for the same display. */
   readonly signal?: AbortSignal | undefined
 }

@@ -18,13 +18,13 @@ import { missingBrowser } from './playwright-kit.js'
 
 const program = fileURLToPath(new URL('./session-host.mts', import.meta.url))
 
-describeUnless(missingBrowser, 'the sessions of a host that is killed', () => {
-  let server: PostgresServer
-  beforeAll(async () => {
-    server = await startPostgres()
-  })
-  afterAll(() => server?.stop())
+let server: PostgresServer
+beforeAll(async () => {
+  server = await startPostgres()
+})
+afterAll(() => server?.stop())
 
+describeUnless(missingBrowser, 'the sessions of a host that is killed', () => {
   it('die with it, are marked by another host, and leave no folder to the next', async () => {
     const schema = freshSchema()
     const baseDirectory = mkdtempSync(join(tmpdir(), 'runwright-host-'))
@@ -78,12 +78,6 @@ describeUnless(missingBrowser, 'the sessions of a host that is killed', () => {
 
 describe('the life of a session on Postgres', () => {
   const RUN = { runnableType: 'workflow_run', runnableId: 'wr_1' }
-  let server: PostgresServer
-  beforeAll(async () => {
-    server = await startPostgres()
-  })
-  afterAll(() => server?.stop())
-
   it('is the same as in memory: taken over, broken, retired, idle, relaunched', async () => {
     const storage = new PostgresStorage({ connectionString: server.connectionString, schema: freshSchema() })
     const driver = new FakeBrowserDriver()

@@ -64,7 +64,7 @@ export const packages: Readonly<Record<string, PackageRule>> = {
   'p-queue': { at: ['engine/dispatcher.ts', 'sessions/launch-queue.ts'] },
   tar: { at: ['sessions/profiles/profile-archive.ts'] },
   ulid: { at: ['runtime'] },
-  ws: { at: ['streaming', 'http'] },
+  ws: { at: ['streaming', 'http', 'playwright/devtools-client.ts'] },
   '@huggingface/jinja': { at: ['definition'] },
   '@cfworker/json-schema': { at: ['definition'] },
   tldts: { at: ['actions'] },

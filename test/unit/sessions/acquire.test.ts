@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { AffinityMemory } from '../../../src/sessions/affinity-memory.js'
 import { createWorld, failure, RUN_1, RUN_2, row, startPool, types } from './kit.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -85,9 +86,9 @@ describe('acquiring a session', () => {
   it('rejects with the failure of its own launch, and takes nobody else along', async () => {
     const { pool, driver } = await startPool()
     driver.scriptLaunch({ fails: 'crashed' })
-    const [failed, got] = await Promise.all([failure(pool.acquire({ ...RUN_1 })), pool.acquire({ ...RUN_2 })])
-    expect(failed).toMatchObject({ code: 'BROWSER_LAUNCH_FAILED', category: 'crashed' })
-    expect(got.isHeld).toBe(true)
+    const outcomes = await Promise.all([RUN_1, RUN_2].map((run) => pool.acquire(run).catch((error: object) => error)))
+    expect(outcomes.filter((outcome) => 'isHeld' in outcome && outcome.isHeld)).toHaveLength(1)
+    expect(outcomes.find((outcome) => !('isHeld' in outcome))).toMatchObject({ code: 'BROWSER_LAUNCH_FAILED', category: 'crashed' })
   })
 
   it('meets no dead browser: one that died makes way for another', async () => {
@@ -96,6 +97,20 @@ describe('acquiring a session', () => {
     driver.handleOf(browserSessionId)?.crash()
     const lease = await pool.acquire({ ...RUN_1 })
     expect([lease.browserSessionId === browserSessionId, lease.signal.aborted]).toEqual([false, false])
+  })
+})
+
+describe('the memory of affinities', () => {
+  it('knows whose a session is, and no more than so many keys', () => {
+    const memory = new AffinityMemory(2)
+    memory.note('acme', 'k1', 'bs_1')
+    memory.note('acme', 'k2', 'bs_1')
+    memory.note('acme', 'k1', 'bs_2')
+    const rank = (key: string | undefined, id: string, organizationId = 'acme') => memory.rank(organizationId, key, id)
+    expect([rank('k1', 'bs_2'), rank('k1', 'bs_1'), rank('k2', 'bs_1'), rank('k1', 'bs_2', 'other')]).toEqual([0, 2, 0, 2])
+    expect([rank(undefined, 'bs_1'), rank(undefined, 'bs_3')]).toEqual([2, 1])
+    memory.note('acme', 'k3', 'bs_3') // k2 is forgotten
+    expect([rank('k2', 'bs_1'), rank('k3', 'bs_3'), rank('k1', 'bs_2')]).toEqual([1, 0, 0])
   })
 })
 

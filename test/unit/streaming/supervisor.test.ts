@@ -54,6 +54,30 @@ describe('StreamingSupervisor', () => {
     expect(harness.events).toEqual([])
   })
 
+  it('starts one for a session that is yet to be, on no row, and makes it over when the row is there', async () => {
+    const spare = { browserSessionId: 'bs_9', isSpare: true }
+    const started = await harness.streaming.startDisplay(spare)
+    expect([harness.events, harness.streaming.list(), harness.streaming.health().displays]).toEqual([[], [], 1])
+    await insertSession(harness.storage, 'bs_9', { status: 'running' })
+    await harness.streaming.claimDisplay({ browserSessionId: 'bs_9' })
+    expect(await harness.storage.get('browser_sessions', 'bs_9')).toMatchObject({ displayBackend: 'xvnc', displayDir: started.directory })
+    expect(harness.events).toMatchObject([{ type: 'display.started', organizationId: 'acme', payload: { browserSessionId: 'bs_9' } }])
+    expect(harness.streaming.list()).toMatchObject([{ browserSessionId: 'bs_9', organizationId: 'acme' }])
+    await harness.streaming.claimDisplay({ browserSessionId: 'bs_9', organizationId: 'other' })
+    expect([harness.events.length, harness.streaming.list()[0]?.organizationId]).toEqual([1, 'acme'])
+    await harness.streaming.stopDisplay({ browserSessionId: 'bs_9' })
+    expect(await harness.storage.get('browser_sessions', 'bs_9')).toMatchObject({ displayBackend: null, displayDir: null })
+  })
+
+  it('ends one that nobody came for, or that died, without a word on any row', async () => {
+    await harness.streaming.startDisplay({ browserSessionId: 'bs_8', isSpare: true })
+    await harness.streaming.startDisplay({ browserSessionId: 'bs_9', isSpare: true })
+    harness.backend.displays[0]?.die('Xvnc exited with code 0')
+    await harness.streaming.stopDisplay({ browserSessionId: 'bs_9' })
+    await until(() => harness.backend.displays.every(({ isStopped }) => isStopped))
+    expect([harness.events, harness.streaming.health().displays]).toEqual([[], 0])
+  })
+
   it('undoes a start when the last caller has left', async () => {
     let open = () => {}
     harness.backend.gate = new Promise<void>((resolve) => {
