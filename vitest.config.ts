@@ -30,6 +30,17 @@ export default defineConfig({
       },
       {
         extends: true,
+        // attacks, faults and drills on real browsers: too slow for every run of the tests
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
         // each file has a server of its own, which mostly waits for itself
         test: { name: 'postgres', include: ['test/integration/postgres-*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
       },

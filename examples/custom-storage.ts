@@ -339,11 +339,12 @@ function computed(table: TableName, set: Values, previous: Values | undefined, n
 }
 
 const isComputed = (value: unknown): value is Computed => typeof value === 'object' && value !== null && 'compute' in value
-
 /** A unique key may bind only some rows: those whose columns have one of the values of its `where`. */
 const bounds = ({ where = {} }: UniqueKey) =>
   Object.entries(where).map(([column, wanted]) => [column, [wanted].flat() as unknown[]] as const)
-const boundSql = (key: UniqueKey): string[] => bounds(key).map(([column, values]) => `${q(column)} IN (${values.map(literal)})`)
+const boundSql = (key: UniqueKey): string[] => bounds(key).map(([column, values]) => anyOf(column, values))
+const anyOf = (column: string, values: unknown[]) =>
+  values.includes(null) ? `${q(column)} IS NULL` : `${q(column)} IN (${values.map(literal)})`
 const isBound = (key: UniqueKey, row: Values): boolean => bounds(key).every(([column, values]) => values.includes(row[column]))
 
 /** Tables, keys and indexes of the manifest, and the events. Names come from the manifest, never from a caller. */

@@ -116,7 +116,7 @@ export class ActionAttempt {
     const page = this.#page
     page.answerDialogs(('dialog' in action ? action.dialog : undefined) ?? null)
     try {
-      const performed = await performOnPage({ action, options, browser, page, context }).catch((error: unknown) => {
+      const performed = await performOnPage({ action, options, browser, page, context, clock: this.#clock }).catch((error: unknown) => {
         throw watch.explain(error)
       })
       await this.#afterwards(browser, action, options)

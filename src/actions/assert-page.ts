@@ -1,9 +1,31 @@
 import { type ActionOf, describeTarget, matchesUrl, type Target } from '../definition/index.js'
 import { ActionError, type Json } from '../errors/index.js'
+import { type Clock, sleep } from '../runtime/index.js'
 import type { PageDriver, PageOperationOptions, TargetState } from '../sessions/ports.js'
 
-/** Tests a page against an `assert` action; rejects with `ASSERTION_FAILED`, expected and received in its details. */
-export async function assertPage(action: ActionOf<'assert'>, page: PageDriver, options: PageOperationOptions): Promise<void> {
+/** Between two looks at a page that does not hold yet, in milliseconds. */
+const LOOK_EVERY_MS = 100
+
+/**
+ * Tests a page against an `assert` action; rejects with `ASSERTION_FAILED`, expected and received in its details. A page that does not
+ * hold is given the time to come to rest, and looked at again; with a `timeoutMs` of the action's own, until that is over.
+ */
+export async function assertPage(action: ActionOf<'assert'>, page: PageDriver, options: PageOperationOptions, clock: Clock): Promise<void> {
+  const endsAtMs = clock.monotonicMs() + (action.timeoutMs ?? 0)
+  const waitsItself = action.target === undefined && action.text !== undefined
+  for (let looks = 1; ; looks++) {
+    try {
+      return await look(action, page, options)
+    } catch (cause) {
+      const isUnmet = cause instanceof ActionError && cause.code === 'ASSERTION_FAILED'
+      if (!isUnmet || waitsItself || (looks > 1 && clock.monotonicMs() + LOOK_EVERY_MS > endsAtMs)) throw cause
+      await page.settle(options)
+      if (looks > 1) await sleep(clock, LOOK_EVERY_MS, options.signal)
+    }
+  }
+}
+
+async function look(action: ActionOf<'assert'>, page: PageDriver, options: PageOperationOptions): Promise<void> {
   if (action.url !== undefined && !matchesUrl(action.url, page.url())) fail('the address', action.url, page.url())
   if (action.target === undefined) {
     if (action.text !== undefined) await assertText(action.text, page, options)

@@ -22,6 +22,7 @@ export interface PerformParams<T extends ActionType> {
   readonly page: PageDriver
   readonly options: PageOperationOptions
   readonly context: ActionContext
+  readonly clock: Clock
 }
 
 export interface Performed {
@@ -89,8 +90,8 @@ const performers: { readonly [T in PageType]: Performer<T> } = {
     const element = await page.locate(action.target, options)
     return { value: element as unknown as Json, element }
   },
-  assert: async ({ action, page, options }) => {
-    await assertPage(action, page, options)
+  assert: async ({ action, page, options, clock }) => {
+    await assertPage(action, page, options, clock)
     return {}
   },
 }

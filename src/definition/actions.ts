@@ -154,6 +154,7 @@ export const actionSchemas = {
     as: text.optional(),
   }),
   locate_element: action('locate_element', { /** The element that is found, and described; it is not touched. */ target }),
+  /** A page that does not hold is given about a second to come to rest, and looked at again; with a `timeoutMs`, until that is over. */
   assert: requireKeys(
     action('assert', {
       target: target.optional(),

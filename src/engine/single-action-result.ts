@@ -50,7 +50,7 @@ export function ofOwnRun({ type, run, dryRun, action, step }: OwnRunFacts): Sing
     actionId: action?.actionId ?? null,
     type,
     status,
-    value: step?.output ?? action?.screenshotArtifactId ?? null,
+    value: step?.output ?? (type === 'screenshot' ? (action?.screenshotArtifactId ?? null) : null),
     error: status === 'completed' ? null : errorOf(run, action),
     url: action?.url ?? null,
     element: (action?.element ?? null) as ElementDescriptor | null,

@@ -81,6 +81,17 @@ export class SessionEndedError extends SessionError {
   }
 }
 
+/** A host that does not own the session's browser cannot connect to it. Code `SESSION_NOT_ATTACHABLE`. */
+export class SessionNotAttachableError extends SessionError {
+  static override readonly kind = 'SessionNotAttachableError'
+  constructor(browserSessionId: string, reason: string) {
+    super(`Browser session ${browserSessionId} cannot be attached to: ${reason}`, {
+      code: 'SESSION_NOT_ATTACHABLE',
+      details: { browserSessionId, reason },
+    })
+  }
+}
+
 /** The session takes no new holder: it was retired, or is worn out, and ends with its present lease. Code `SESSION_RETIRED`. */
 export class SessionRetiredError extends SessionError {
   static override readonly kind = 'SessionRetiredError'

@@ -112,6 +112,16 @@ export const eventSchemas = {
   'session.relaunched': z
     .object({ ...session, pid: z.number().int().nullable(), leaseFence: z.number().int(), launchMs: z.number() })
     .describe('A lost browser was replaced by a new one on the same profile.'),
+  'session.adopted': z
+    .object({
+      ...session,
+      hostId: z.string(),
+      formerHostId: z.string().nullable(),
+      pid: z.number().int().nullable(),
+      leaseFence: z.number().int(),
+      displayBackend: z.string().nullable(),
+    })
+    .describe('A session that had outlived its host was taken over by another, with its browser.'),
   'session.retired': z.object(session).describe('A session takes no new holder and ends with its lease.'),
   'session.closed': z
     .object({ ...session, status: z.enum(['completed', 'failed', 'timeout']), closeReason: z.string() })

@@ -3,7 +3,24 @@ import { type Clock, systemClock } from './clock.js'
 import { type Random, systemRandom } from './random.js'
 
 /** What an id names; the prefix makes ids readable in logs. */
-export type IdPrefix = 'wf' | 'wpid' | 'wr' | 'rb' | 'act' | 'bs' | 'bp' | 'art' | 'evt' | 'br' | 'host' | 'lease' | 'tok' | 'view' | 'tsk' | 'stp' | 'pb'
+export type IdPrefix =
+  | 'wf'
+  | 'wpid'
+  | 'wr'
+  | 'rb'
+  | 'act'
+  | 'bs'
+  | 'bp'
+  | 'art'
+  | 'evt'
+  | 'br'
+  | 'host'
+  | 'lease'
+  | 'tok'
+  | 'view'
+  | 'tsk'
+  | 'stp'
+  | 'pb'
 
 /** Makes ids. Unique over all hosts that share a storage; within one host they sort in the order in which they were made. */
 export interface Ids {

@@ -25,6 +25,16 @@ const isKnownToIntl = (use: () => unknown): boolean => {
 
 /** What a session's browser is like, as `create` is given it. */
 export const browserOptionsShape = {
+  /**
+   * Whether hosts that do not own it may `attach` to it: its DevTools listen on loopback, where every local user can read and drive the
+   * browser without a password. @default false
+   */
+  attachable: z.boolean().default(false),
+  /**
+   * Whether browser and display outlive this host, for the next `start()` on this machine to adopt. Implies `attachable`; Linux only.
+   * @default false
+   */
+  detached: z.boolean().default(false),
   /** Made from this profile: signed in where it was. */
   browserProfileId: z.string().min(1).optional(),
   /** Name of a proxy of the pool's `proxies`. */
@@ -90,6 +100,8 @@ export function recordingKinds(record: RecordOptions): readonly RecordingKind[] 
 
 /** The same request, as far as it says what a browser is like. */
 export interface BrowserOptions {
+  readonly attachable?: boolean | undefined
+  readonly detached?: boolean | undefined
   readonly browserProfileId?: string | undefined
   readonly proxyLocation?: string | undefined
   readonly extensions: readonly string[]

@@ -10,6 +10,8 @@ import type { SessionPoolSettings } from './options.js'
 import type { BrowserHandle, GuardedNetwork, NetworkPolicy, PageOperationOptions, UpstreamProxy } from './ports.js'
 import { createSessionDirectory, type SessionDirectory } from './session-directory.js'
 import type { SessionKeeps } from './session-exports.js'
+import type { OnBrowserLost } from './session-life.js'
+import { writeSessionMemo } from './session-memo.js'
 import type { SessionNetworks } from './session-network.js'
 
 export interface BrowserStartRequest extends BrowserOptions {
@@ -27,6 +29,7 @@ export interface BrowserStartRequest extends BrowserOptions {
   readonly networkPolicy?: NetworkPolicy | undefined
   /** Of a browser that somebody else has started: it is attached to, and has no display of ours. */
   readonly browserAddress?: string | undefined
+  readonly onBrowserLost?: OnBrowserLost | undefined
   /** Place in the queue of launches, higher first. @default 0 */
   readonly priority?: number | undefined
   /** The right to launch, where the caller had to know early whether there is one; else the start asks for it. */
@@ -96,8 +99,14 @@ export class BrowserStart {
     signal.throwIfAborted()
     const isFresh = progress.directory === null // else its profile is in it already
     const directory =
-      progress.directory ?? (await createSessionDirectory({ ...this.#settings, browserSessionId: request.browserSessionId }))
+      progress.directory ??
+      (await createSessionDirectory({
+        ...this.#settings,
+        browserSessionId: request.browserSessionId,
+        isDetached: request.detached === true,
+      }))
     progress.directory = directory
+    if (isFresh && request.detached === true) await writeSessionMemo(directory.path, request)
     signal.throwIfAborted()
     const state = isFresh ? await this.#sources.load(request, directory) : null
     signal.throwIfAborted()
@@ -134,12 +143,13 @@ export class BrowserStart {
     const { organizationId, browserSessionId, viewport, headless } = request
     if (headless || streaming === undefined || request.browserAddress !== undefined) return null
     progress.hasDisplay = true
+    const outliving = request.detached === true ? { detached: true } : {}
     try {
       const display = await withDeadline({
         run: (bounded) =>
           request.isSpare === true
             ? streaming.startDisplay({ browserSessionId, viewport, signal: bounded, isSpare: true })
-            : streaming.startDisplay({ organizationId, browserSessionId, viewport, signal: bounded }),
+            : streaming.startDisplay({ organizationId, browserSessionId, viewport, signal: bounded, ...outliving }),
         timeoutMs: DISPLAY_TIMEOUT_MS,
         onTimeout: () => new TimeoutError(`The display of session ${browserSessionId}`, DISPLAY_TIMEOUT_MS),
         signal,
@@ -229,7 +239,10 @@ export class BrowserStart {
       locale: request.locale,
       timezoneId: request.timezoneId,
       record: recordingKinds(request.record),
+      attachable: request.attachable === true || request.detached === true,
+      detached: request.detached === true,
     }
+    if (spec.detached && driver.adopt === undefined) throw cannotDetach(driver.name)
     return driver.launch(spec, options)
   }
 
@@ -275,6 +288,9 @@ const cannotAttach = (driver: string) =>
     category: 'unsupported',
     details: { driver },
   })
+
+const cannotDetach = (driver: string) =>
+  new BrowserLaunchError(`The driver "${driver}" has no browsers that outlive their host`, { category: 'unsupported', details: { driver } })
 
 const unknownFailure = (browserSessionId: string, cause: unknown) =>
   new BrowserLaunchError(`The browser of session ${browserSessionId} could not be launched: ${messageOf(cause)}`, {

@@ -2,18 +2,23 @@ import { logListenerErrors, TypedBus } from '../events/index.js'
 import { createIds } from '../runtime/index.js'
 import { Artifacts } from '../storage/artifacts/artifacts.js'
 import { guardStorage } from '../storage/guard.js'
+import { Adoption } from './adoption.js'
 import { Allocator } from './allocator.js'
+import { SessionAttacher } from './attach.js'
 import { BrowserSupply } from './browser-supply.js'
 import { LaunchSources } from './launch-sources.js'
 import { LeaseHeartbeat } from './lease-heartbeat.js'
 import { LeaseKeeper } from './lease-keeper.js'
 import type { ParsedPoolOptions, SessionPoolSettings } from './options.js'
+import { OrphanProcesses } from './orphan-processes.js'
 import { PoolMeter } from './pool-meter.js'
 import { poolStats } from './pool-stats.js'
 import { ProfileReader } from './profiles/profile-reader.js'
 import { ProfileStore } from './profiles/profile-store.js'
 import { SessionProfiles } from './profiles/session-profiles.js'
 import { Reaper } from './reaper.js'
+import { Reconciliation } from './reconciliation.js'
+import { SessionDetacher } from './session-detacher.js'
 import { SessionEnder } from './session-ender.js'
 import { SessionExports } from './session-exports.js'
 import { SessionFiles } from './session-files.js'
@@ -48,15 +53,20 @@ export function composePool(options: ParsedPoolOptions) {
   const ender = new SessionEnder({ ...base, exports })
   const upkeep = new SessionUpkeep({ ...base, ender, browserStart: supply.browserStart })
   const { closer, watch, arrival, gate } = upkeep
-  const heartbeat = new LeaseHeartbeat({ ...base, onEndedElsewhere: (live) => ender.endedElsewhere(live) })
+  const detacher = new SessionDetacher({ ...base, ender })
+  const heartbeat = new LeaseHeartbeat({ ...base, onEndedElsewhere: (live) => void detacher.endedElsewhere(live) })
   const keeper = new LeaseKeeper({ ...upkeep, ...base, heartbeat })
   const launcher = new SessionLauncher({ ...supply, ...base, watch, arrival, gate, keeper })
   const allocator: Allocator = new Allocator({ ...supply, settings, registry, keeper, launcher, onAcquired: (ms) => meter?.acquired(ms) })
   const stats = () => poolStats({ ...supply, registry, allocator })
   const meter = openMeter && new PoolMeter({ meter: openMeter, bus, registry, clock, figures: { stats } })
   const store = new ProfileStore({ settings, journal, artifacts })
+  const orphans = new OrphanProcesses(settings)
   return {
     settings,
+    detacher,
+    attacher: new SessionAttacher({ ...base, keeper, heartbeat, closer }),
+    reconciliation: new Reconciliation({ ...base, orphans, adoption: new Adoption({ ...base, arrival }) }),
     bus,
     registry,
     networks,

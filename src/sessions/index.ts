@@ -1,3 +1,4 @@
+export type { AttachSessionParams } from './attach-options.js'
 export type { BrowserSession, Runnable } from './browser-session.js'
 export type { BrowserState, OriginState, StateCookie, TabStorage } from './browser-state.js'
 export type { BreakerState } from './launch-breaker.js'
@@ -21,8 +22,10 @@ export type {
   WarmOptions,
 } from './options.js'
 export type { OrganizationSessions } from './organization-sessions.js'
+export type { KilledProcesses } from './orphan-processes.js'
 export type { PoolHealth, PoolStats } from './pool-stats.js'
 export type {
+  AdoptSpec,
   BlockedRequest,
   BrowserDriver,
   BrowserHandle,
@@ -42,6 +45,7 @@ export type {
   PageObservation,
   PageOperationOptions,
   ProcessIdentity,
+  RunningBrowser,
   SanitizeParams,
   ScreenshotParams as PageScreenshotParams,
   TargetState,
@@ -59,6 +63,7 @@ export type {
   SessionArtifactRef,
 } from './profiles/profile-params.js'
 export type { ProxyProvider } from './proxy-provider.js'
+export type { ReconciledSession, ReconciliationReport } from './reconciliation.js'
 export type { RecordedFile, RecordingKind } from './recording.js'
 export type { RecycleLimits, RecycleOptions } from './recycling.js'
 export type { DurationFigures } from './sample-window.js'

@@ -16,6 +16,7 @@ export interface SourcesRequest extends BrowserOptions {
 
 /** What a browser has from its launch on; one that runs already cannot be given it. */
 const OF_A_LAUNCH = ['browserProfileId', 'proxyLocation', 'extraHttpHeaders', 'locale', 'timezoneId', 'record', 'keepState'] as const
+const OF_A_PROCESS = ['attachable', 'detached'] as const
 
 /** Where what a browser is launched with comes from: its proxy, its profile. */
 export class LaunchSources {
@@ -74,7 +75,10 @@ export class LaunchSources {
 }
 
 function assertAttachable(request: SourcesRequest): void {
-  const given = OF_A_LAUNCH.find((name) => request[name] !== undefined) ?? (request.extensions.length > 0 ? 'extensions' : undefined)
+  const given =
+    OF_A_LAUNCH.find((name) => request[name] !== undefined) ??
+    OF_A_PROCESS.find((name) => request[name] === true) ??
+    (request.extensions.length > 0 ? 'extensions' : undefined)
   if (given === undefined) return
   throw new InvalidArgumentError(`browserAddress and ${given} exclude each other: a browser that runs already is as it is`, {
     path: given,

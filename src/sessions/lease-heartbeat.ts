@@ -191,7 +191,8 @@ export class LeaseHeartbeat {
   }
 
   #records(): LeaseRecord[] {
-    return this.#registry.allLive.flatMap((live) => (live.lease === undefined ? [] : [live.lease]))
+    const own = this.#registry.allLive.flatMap((live) => (live.lease === undefined ? [] : [live.lease]))
+    return [...own, ...this.#registry.attachedLeases]
   }
 
   #onDeadline(): void {

@@ -27,7 +27,15 @@ export interface SessionStreaming {
     readonly signal?: AbortSignal
     /** For a session that has no row yet, and is nobody's: `claimDisplay` follows when it has. */
     readonly isSpare?: boolean
+    /** Whether it outlives this process, with the session. */
+    readonly detached?: boolean
   }): Promise<Display>
+  /** Takes over the display of a detached session whose host is gone. Left out: such a session goes on without a live view. */
+  adoptDisplay?(params: { readonly organizationId: string; readonly browserSessionId: string }): Promise<Display>
+  /** Lets go of a detached display: it runs on, and is nothing to this process. */
+  leaveDisplay?(params: { readonly browserSessionId: string }): Promise<unknown>
+  /** Ends the displays of sessions that have ended although their hosts were gone. */
+  sweepDisplays?(): Promise<unknown>
   /** The display of a spare is that of a session from here on. */
   claimDisplay(params: { readonly organizationId: string; readonly browserSessionId: string }): Promise<unknown>
   stopDisplay(params: { readonly browserSessionId: string }): Promise<unknown>

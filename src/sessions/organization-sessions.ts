@@ -1,5 +1,6 @@
 import type { AnyEvent } from '../events/index.js'
 import type { ArtifactRow } from '../storage/schema.js'
+import type { AttachSessionParams } from './attach-options.js'
 import type { BrowserSession } from './browser-session.js'
 import type {
   AcquireSessionParams,
@@ -34,6 +35,7 @@ export interface SessionCalls {
   createOccupied(params: CreateOccupiedSessionParams): Promise<SessionLease>
   occupy(params: OccupySessionParams): Promise<SessionLease>
   acquire(params: AcquireSessionParams): Promise<SessionLease>
+  attach(params: AttachSessionParams): Promise<SessionLease>
   use<T>(request: UseSessionRequest, fn: (lease: SessionLease) => Promise<T> | T): Promise<T>
   renew(params: RenewSessionParams): Promise<BrowserSession>
   renewOrClose(params: RenewSessionParams): Promise<BrowserSession>
@@ -76,6 +78,10 @@ export class OrganizationSessions {
 
   occupy(params: Bound<OccupySessionParams>): Promise<SessionLease> {
     return this.#pool.occupy({ ...params, organizationId: this.organizationId })
+  }
+
+  attach(params: Bound<AttachSessionParams>): Promise<SessionLease> {
+    return this.#pool.attach({ ...params, organizationId: this.organizationId })
   }
 
   acquire(params: Bound<AcquireSessionParams>): Promise<SessionLease> {

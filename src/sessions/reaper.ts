@@ -73,6 +73,7 @@ export class Reaper {
     await this.#each({ status: 'running', hostId, ...retired }, (row) => this.#closer.endWhere(row, 'drained', retired))
     await this.#rounds.free()
     await this.#each({ status: { in: LIVE_STATUSES }, detached: false, hostLeaseExpiresAt: lapsed }, (row) => this.#endOrphan(row))
+    await this.#each({ status: { in: LIVE_STATUSES }, detached: true, hostLeaseExpiresAt: lapsed }, (row) => this.#endForgotten(row))
     this.#ender.retryAll()
   }
 
@@ -117,6 +118,20 @@ export class Reaper {
       lease.lose(new LeaseLostError(browserSessionId, 'it lapsed'))
     }
     this.#journal.emit(result.events)
+  }
+
+  /**
+   * A detached session waits for a host of its machine to adopt it, until its own end; one that never came up has nothing to wait for. What
+   * is left of its browser is ended by the next host that starts there.
+   */
+  async #endForgotten(row: BrowserSessionRow): Promise<void> {
+    if (this.#registry.aliveIds.includes(row.browserSessionId)) return
+    const hostIsGone = { hostLeaseExpiresAt: { lt: storageNow({ plusMs: -graceMs(this.#settings.leaseTtlMs) }) } }
+    if (row.status !== 'running') await this.#closer.orphan(row, graceMs(this.#settings.leaseTtlMs))
+    else {
+      const where = { ...hostIsGone, expiresAt: { lt: storageNow() }, any: isFree(this.#settings.leaseTtlMs) }
+      await this.#closer.endWhere(row, 'expired', where)
+    }
   }
 
   /** A plain browser dies with its host; this host's own sessions are the heartbeat's business. */

@@ -168,6 +168,7 @@ export class Relauncher {
       started,
       life: newLife({ ...life, clock, start, relaunchedAtMs }),
       isAttached: false,
+      isDetached: start.detached === true,
       fence: row.leaseFence,
       untie: progress.untie,
     })

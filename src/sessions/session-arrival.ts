@@ -12,6 +12,7 @@ export interface ArrivalParams {
   readonly life: SessionLife
   /** Whether somebody else started its browser. */
   readonly isAttached: boolean
+  readonly isDetached?: boolean
   /** Fence of the session's last lease. */
   readonly fence: number
   /** Listeners of the launch, to be untied: from here on the session's own hear of a loss. */
@@ -36,7 +37,7 @@ export class SessionArrival {
 
   arrive(params: ArrivalParams): LiveSession {
     const { streaming, logger } = this.#settings
-    const { organizationId, browserSessionId, life, fence, untie, isAttached } = params
+    const { organizationId, browserSessionId, life, fence, untie, isAttached, isDetached = false } = params
     const { browser, network, display, directory, keeps, urlFailure } = params.started
     const live: LiveSession = {
       browserSessionId,
@@ -44,6 +45,7 @@ export class SessionArrival {
       browser,
       network,
       isAttached,
+      isDetached,
       guarding: Promise.resolve(),
       display,
       directory,

@@ -15,6 +15,8 @@ export function createdRow(params: {
   readonly leaseTtlMs: number
   readonly private: boolean
   readonly guarded: boolean
+  readonly attachable?: boolean | undefined
+  readonly detached?: boolean | undefined
   /** Who it is for; the lease itself begins with the browser. */
   readonly runnable: Runnable | null
   readonly timeoutMinutes: number
@@ -32,8 +34,8 @@ export function createdRow(params: {
     organizationId: params.organizationId,
     status: 'created',
     private: params.private,
-    attachable: false,
-    detached: false,
+    attachable: params.attachable === true || params.detached === true,
+    detached: params.detached === true,
     runnableType: params.runnable?.runnableType ?? null,
     runnableId: params.runnable?.runnableId ?? null,
     leaseFence: 0,

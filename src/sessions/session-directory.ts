@@ -1,14 +1,6 @@
-import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  currentProcessSpace,
-  identifyProcess,
-  isAlive,
-  isSameSpace,
-  type Logger,
-  type ProcessIdentity,
-  type ProcessSpace,
-} from '../runtime/index.js'
+import { currentProcessSpace, identifyProcess, isAlive, isSameSpace, type ProcessIdentity, type ProcessSpace } from '../runtime/index.js'
 
 const PREFIX = 'runwright-session-'
 const OWNER_FILE = 'owner.json'
@@ -23,11 +15,20 @@ export interface SessionDirectory {
   remove(): Promise<void>
 }
 
-interface Owner extends ProcessIdentity {
+/** Who made a session's folder: the process is the host's. */
+export interface FolderOwner extends ProcessIdentity {
   readonly machineId: string
   readonly hostId: string
   readonly browserSessionId: string
   readonly space: ProcessSpace
+  /** Whether its browser may outlive the host; left out: no. */
+  readonly isDetached?: boolean
+}
+
+/** A session's folder that a process of this user has made. */
+export interface SessionFolder {
+  readonly path: string
+  readonly owner: FolderOwner
 }
 
 export async function createSessionDirectory(params: {
@@ -35,21 +36,13 @@ export async function createSessionDirectory(params: {
   readonly machineId: string
   readonly hostId: string
   readonly browserSessionId: string
+  /** Whether its browser outlives this process. @default false */
+  readonly isDetached?: boolean
 }): Promise<SessionDirectory> {
-  const { baseDirectory, machineId, hostId, browserSessionId } = params
-  await mkdir(baseDirectory, { recursive: true })
-  const path = await mkdtemp(join(baseDirectory, PREFIX)) // made with mode 0700
-  const directory: SessionDirectory = {
-    path,
-    temporary: join(path, 'tmp'),
-    profile: join(path, 'profile'),
-    downloads: join(path, 'downloads'),
-    // a browser that has just died may still be writing: the retries wait for it
-    remove: () => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 }),
-  }
+  await mkdir(params.baseDirectory, { recursive: true })
+  const directory = sessionDirectoryAt(await mkdtemp(join(params.baseDirectory, PREFIX))) // made with mode 0700
   try {
-    const owner: Owner = { machineId, hostId, browserSessionId, space: currentProcessSpace(), ...identifyProcess(process.pid) }
-    await writeFile(join(path, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 })
+    await ownSessionDirectory(directory.path, params)
     for (const folder of [directory.temporary, directory.profile, directory.downloads]) await mkdir(folder, { mode: 0o700 })
     return directory
   } catch (error) {
@@ -58,39 +51,62 @@ export async function createSessionDirectory(params: {
   }
 }
 
-/** Removes the folders that processes of this machine left which are provably dead. Returns their paths. */
-export async function sweepDirectories(params: {
-  readonly baseDirectory: string
-  readonly machineId: string
-  readonly logger: Logger
-}): Promise<readonly string[]> {
-  const { baseDirectory, machineId, logger } = params
-  const removed: string[] = []
-  const here = currentProcessSpace()
-  for (const name of await readdir(baseDirectory).catch(() => [])) {
-    if (!name.startsWith(PREFIX)) continue
-    const path = join(baseDirectory, name)
-    const found = await lstat(path).catch(() => null)
-    const isForeign = found === null || !found.isDirectory() || (process.geteuid !== undefined && found.uid !== process.geteuid())
-    if (isForeign) continue // somebody else's, whatever its name says
-    const owner = await readOwner(path)
-    if (owner === null || owner.machineId !== machineId || !isSameSpace(owner.space, here) || isAlive(owner)) continue
-    try {
-      await rm(path, { recursive: true, force: true })
-      removed.push(path)
-      logger.info('removed the folder of a dead host', { path, browserSessionId: owner.browserSessionId, pid: owner.pid })
-    } catch (error) {
-      logger.warn('cannot remove the folder of a dead host', { path, error })
-    }
+/** The folder of a session that exists already, or is about to. */
+export function sessionDirectoryAt(path: string): SessionDirectory {
+  return {
+    path,
+    temporary: join(path, 'tmp'),
+    profile: join(path, 'profile'),
+    downloads: join(path, 'downloads'),
+    // a browser that has just died may still be writing: the retries wait for it
+    remove: () => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 }),
   }
-  return removed
 }
 
-async function readOwner(path: string): Promise<Owner | null> {
+/** Writes down, in one step, that a folder is this process's. */
+export async function ownSessionDirectory(
+  path: string,
+  params: Pick<FolderOwner, 'machineId' | 'hostId' | 'browserSessionId' | 'isDetached'>,
+): Promise<void> {
+  const { machineId, hostId, browserSessionId, isDetached = false } = params
+  const owner: FolderOwner = {
+    machineId,
+    hostId,
+    browserSessionId,
+    ...(isDetached ? { isDetached } : {}),
+    space: currentProcessSpace(),
+    ...identifyProcess(process.pid),
+  }
+  const draft = join(path, `${OWNER_FILE}.new`)
+  await writeFile(draft, JSON.stringify(owner), { mode: 0o600 })
+  await rename(draft, join(path, OWNER_FILE))
+}
+
+/** The folders of sessions below a folder that say whose they are. */
+export async function findSessionFolders(baseDirectory: string): Promise<readonly SessionFolder[]> {
+  const names = await readdir(baseDirectory).catch(() => []) // nothing was ever made there
+  const paths = names.filter((name) => name.startsWith(PREFIX)).map((name) => join(baseDirectory, name))
+  return (await Promise.all(paths.map(readSessionFolder))).filter((folder) => folder !== null)
+}
+
+/** Null: somebody else's, whatever its name says, or being made. */
+export async function readSessionFolder(path: string): Promise<SessionFolder | null> {
+  const found = await lstat(path).catch(() => null)
+  const isForeign = found === null || !found.isDirectory() || (process.geteuid !== undefined && found.uid !== process.geteuid())
+  const owner = isForeign ? null : await readOwner(path)
+  return owner === null ? null : { path, owner }
+}
+
+/** Whether its host's process is provably dead: of this machine, of this boot and pid namespace, and not there any more. */
+export function isLeftBehind({ owner }: SessionFolder, machineId: string): boolean {
+  return owner.machineId === machineId && isSameSpace(owner.space, currentProcessSpace()) && !isAlive(owner)
+}
+
+async function readOwner(path: string): Promise<FolderOwner | null> {
   try {
-    const owner = JSON.parse(await readFile(join(path, OWNER_FILE), 'utf8')) as Partial<Owner> | null
+    const owner = JSON.parse(await readFile(join(path, OWNER_FILE), 'utf8')) as Partial<FolderOwner> | null
     return typeof owner?.pid === 'number' && typeof owner.machineId === 'string' && typeof owner.space === 'object'
-      ? (owner as Owner)
+      ? (owner as FolderOwner)
       : null
   } catch {
     return null // being made, or not ours: nothing is proved, so it stays

@@ -219,6 +219,7 @@ export class SessionLauncher {
       if (inserted.ok) this.#journal.emit(inserted.events)
       const start = { ...request, proxy, permit, browserSessionId, headless: request.headless ?? this.#settings.headless }
       const started = await this.#browserStart.start(start, progress, fork.signal)
+      this.#warnOfPort(browserSessionId, request)
       const { organizationId } = request
       await this.#hooks.call('afterLaunch', { organizationId, browserSessionId, browser: started.browser })
       fork.signal.throwIfAborted()
@@ -232,6 +233,13 @@ export class SessionLauncher {
       await undone
       throw error
     }
+  }
+
+  #warnOfPort(browserSessionId: string, { attachable, detached }: CreateRequest): void {
+    if (attachable !== true && detached !== true) return
+    this.#settings.logger.warn('the DevTools of a session listen on loopback: every user of this machine can drive it', {
+      browserSessionId,
+    })
   }
 
   /** Takes away what a failed launch had got to. A browser that may still come up, or is not confirmed gone, keeps its place. */
@@ -294,7 +302,7 @@ export class SessionLauncher {
     const start = isAttached ? undefined : { ...request, networkPolicy: undefined, permit: undefined }
     const idleTimeoutMinutes = this.#idleTimeoutMinutes(request)
     const life = newLife({ clock: this.#settings.clock, idleTimeoutMinutes, onBrowserLost, start })
-    return this.#arrival.arrive({ ...progress, organizationId, started, life, isAttached, fence: 0 })
+    return this.#arrival.arrive({ ...progress, organizationId, started, life, isAttached, isDetached: request.detached === true, fence: 0 })
   }
 
   #idleTimeoutMinutes({ idleTimeoutMinutes }: CreateRequest): number | null {

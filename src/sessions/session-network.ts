@@ -67,10 +67,12 @@ export class SessionNetworks {
     readonly networkPolicy?: NetworkPolicy | undefined
     /** Where the guard sends on what it lets through; null: straight to its goal. */
     readonly proxy?: UpstreamProxy | null
+    /** Of a browser that knows it already. @default any free one */
+    readonly port?: number
   }): Promise<GuardedNetwork> {
-    const { browserSessionId, networkPolicy, proxy } = params
+    const { browserSessionId, networkPolicy, proxy, port } = params
     if (this.#guard === undefined) throw new ScopeNotEnforceableError(browserSessionId, 'the pool has no network guard')
-    const network = await this.#guard.open({ browserSessionId, upstream: proxy ?? null })
+    const network = await this.#guard.open({ browserSessionId, upstream: proxy ?? null, ...(port === undefined ? {} : { port }) })
     network.apply(networkPolicy ?? null)
     return network
   }

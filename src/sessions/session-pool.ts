@@ -1,8 +1,9 @@
 import { InvalidArgumentError, NotRunningError, PoolDrainingError, parseArgument } from '../errors/index.js'
 import { type AnyEvent, type Listener, sessionStream } from '../events/index.js'
-import { closeAll, Lifecycle } from '../runtime/index.js'
+import { Lifecycle } from '../runtime/index.js'
 import { readStream } from '../storage/event-reader.js'
 import type { ArtifactRow } from '../storage/schema.js'
+import { type AttachSessionParams, attachSchema } from './attach-options.js'
 import type { BrowserSession } from './browser-session.js'
 import { composePool, type PoolParts } from './compose-pool.js'
 import {
@@ -33,6 +34,7 @@ import {
   type UseSessionRequest,
 } from './options.js'
 import { OrganizationSessions, type SessionCalls } from './organization-sessions.js'
+import { PoolService } from './pool-service.js'
 import { type PoolHealth, type PoolStats, poolHealth } from './pool-stats.js'
 import type { NetworkGuard } from './ports.js'
 import { type BrowserProfile, toBrowserProfile } from './profiles/browser-profile.js'
@@ -52,7 +54,7 @@ import {
   saveProfileSchema,
   sessionArtifactRefSchema,
 } from './profiles/profile-params.js'
-import { sweepDirectories } from './session-directory.js'
+import type { ReconciliationReport } from './reconciliation.js'
 import type { DrainReport } from './session-drainer.js'
 import type { SessionArtifact } from './session-files.js'
 import type { PoolEventType } from './session-journal.js'
@@ -68,12 +70,13 @@ import { useLease } from './session-use.js'
 export class SessionPool implements SessionCalls {
   readonly #parts: PoolParts
   readonly #lifecycle: Lifecycle
-  #startedStreaming = false
+  readonly #service: PoolService
 
   /** @throws {InvalidArgumentError} `INVALID_ARGUMENT` for an option that does not fit or is not known. */
   constructor(options: SessionPoolOptions) {
     this.#parts = composePool(parseArgument(sessionPoolOptionsSchema, options, 'SessionPoolOptions'))
-    this.#lifecycle = new Lifecycle({ start: () => this.#start(), stop: () => this.#stop() })
+    this.#service = new PoolService(this.#parts)
+    this.#lifecycle = new Lifecycle({ start: () => this.#service.start(), stop: () => this.#service.stop() })
   }
 
   /** Names this process in the rows of its sessions. */
@@ -81,13 +84,30 @@ export class SessionPool implements SessionCalls {
     return this.#parts.settings.hostId
   }
 
-  /** Opens the storage, starts streaming if nobody has, removes what dead hosts left; resolves to whether this call started the pool. */
+  /**
+   * Opens the storage, starts streaming if nobody has, adopts detached sessions of this machine whose hosts are gone, and removes what dead
+   * hosts left (see `reconciliation`); resolves to whether this call started the pool.
+   */
   start(): Promise<boolean> {
     return this.#lifecycle.start()
   }
 
-  /** Closes this host's sessions, held ones too (their leases abort), and stops what `start()` started. The storage stays open. */
+  /** What the last `start()` found of hosts of this machine that were there before, and did about it; null before it. */
+  get reconciliation(): ReconciliationReport | null {
+    return this.#service.report
+  }
+
+  /**
+   * Closes this host's sessions, held ones too (their leases abort), and stops what `start()` started. Detached ones run on, and the next
+   * `start()` of any host of this machine adopts them. The storage stays open.
+   */
   stop(): Promise<void> {
+    return this.#lifecycle.stop()
+  }
+
+  /** Like `stop`, and ends the detached sessions of this host too. */
+  destroy(): Promise<void> {
+    this.#service.endDetached()
     return this.#lifecycle.stop()
   }
 
@@ -136,6 +156,22 @@ export class SessionPool implements SessionCalls {
     const request = parseArgument(occupySchema, params, 'occupy')
     this.#assertRunning()
     return this.#parts.allocator.occupy({ ...request, organizationId: this.#organization(request.organizationId) })
+  }
+
+  /**
+   * Takes a session whose browser is another host's, as `occupy` does, and connects to that browser through its DevTools: only when it was
+   * made `attachable`, and on the machine where it runs. Its release hangs up; a lease that is lost too. One of this host is occupied.
+   * @throws {SessionNotAttachableError} `SESSION_NOT_ATTACHABLE`
+   * @throws {SessionHostUnavailableError} `SESSION_HOST_UNAVAILABLE` when its host is dead
+   * @throws {BrowserLaunchError} `BROWSER_LAUNCH_FAILED` when its browser does not answer, or another one does; the lease is given back
+   * @throws {ScopeNotEnforceableError} `SCOPE_NOT_ENFORCEABLE` for a guarded session
+   */
+  async attach(params: AttachSessionParams): Promise<SessionLease> {
+    const request = parseArgument(attachSchema, params, 'attach')
+    this.#assertRunning()
+    const full = { ...request, organizationId: this.#organization(request.organizationId) }
+    const isOurs = this.#parts.registry.live(request.browserSessionId) !== undefined
+    return isOurs ? this.#parts.allocator.occupy({ ...full, priority: 0 }) : this.#parts.attacher.attach(full)
   }
 
   /**
@@ -349,36 +385,6 @@ export class SessionPool implements SessionCalls {
   /** The same calls, bound to an organisation. */
   forOrganization(organizationId: string): OrganizationSessions {
     return new OrganizationSessions(this, organizationId)
-  }
-
-  async #start(): Promise<void> {
-    const { storage, streaming, baseDirectory, machineId, logger } = this.#parts.settings
-    await storage.open()
-    await sweepDirectories({ baseDirectory, machineId, logger })
-    this.#startedStreaming = (await streaming?.start()) ?? false
-    this.#parts.upkeep.gate.open()
-    this.#parts.upkeep.relauncher.start()
-    this.#parts.meter?.start()
-    this.#parts.heartbeat.start()
-    this.#parts.reaper.start()
-    this.#parts.supply.spares.start(() => this.#parts.allocator.isIdle)
-  }
-
-  async #stop(): Promise<void> {
-    await closeAll(
-      [
-        () => this.#parts.meter?.stop(),
-        () => this.#parts.upkeep.relauncher.stop(),
-        () => this.#parts.reaper.stop(),
-        () => this.#parts.allocator.stop(new NotRunningError('SessionPool', 'stopping')),
-        () => this.#parts.supply.spares.stop(),
-        () => this.#parts.launcher.stop(),
-        () => this.#parts.ender.endAll(),
-        () => this.#parts.heartbeat.stop(),
-        () => (this.#startedStreaming ? this.#parts.settings.streaming?.stop() : undefined),
-      ],
-      'SessionPool',
-    )
   }
 
   #assertRunning(): void {

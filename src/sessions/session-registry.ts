@@ -18,6 +18,8 @@ export interface LiveSession {
   readonly network: GuardedNetwork | null
   /** Whether somebody else started its browser. */
   readonly isAttached: boolean
+  /** Whether browser and display outlive this process; left out: no. */
+  readonly isDetached?: boolean
   /** The change of an attached browser's own guard that is under way; settles, never rejects. */
   guarding: Promise<void>
   readonly display: Display | null
@@ -179,6 +181,16 @@ export class SessionRegistry {
     this.changed()
     return ending
   }
+
+  /** Takes a session out of the live set that goes on without this process. */
+  leave(live: LiveSession): void {
+    this.#live.delete(live.browserSessionId)
+    this.#reuseKeys.delete(live.browserSessionId)
+    this.changed()
+  }
+
+  /** Leases on browsers of other hosts. */
+  readonly attachedLeases = new Set<LeaseRecord>()
 
   /** Takes a session out of the live set whose browser is to be replaced; it keeps its slot, as that of a launch. */
   beginRelaunch(live: LiveSession, launching: Launching): void {

@@ -33,7 +33,7 @@ const site: testing.FakeSite = {
   'https://shop.test/found': {
     title: 'Thank you',
     elements: [
-      { css: '#results', text: 'Thank you' },
+      { css: '#results', text: 'Thank you: 3 results' },
       { css: '#stock', text: '7' },
       { css: '#find', role: 'button', name: 'Find', tag: 'button' },
     ],
@@ -175,7 +175,8 @@ describe('docs/guardrails.md', () => {
     const used = sources.flatMap((text) =>
       [...text.matchAll(/\brule: ((?:'\w+'(?: \| )?)+)/g)].flatMap(([, rules = '']) => rules.match(/\w+/g) ?? []),
     )
-    const told = [...guardrails.matchAll(/^\| `(\w+)` \| [^|]* \|$/gm)].map(([, rule = '']) => rule)
+    const table = guardrails.slice(guardrails.indexOf('| `rule` | Refused |')).split('\n\n')[0] ?? ''
+    const told = [...table.matchAll(/^\| `(\w+)` \|/gm)].slice(1).map(([, rule = '']) => rule)
     expect(told.sort()).toEqual([...new Set(used)].sort())
   })
 
@@ -219,7 +220,7 @@ describe('the pages about actions', () => {
       ['guardrails.md', guardrails],
     ] as const) {
       const links = [...text.matchAll(/\]\(([^)#]*)(?:#([\w-]+))?\)/g)]
-      expect(links.length).toBeGreaterThan(5)
+      expect(links.length).toBeGreaterThan(3)
       for (const [link, file = '', anchor = ''] of links) {
         const target = file === '' ? text : read(`docs/${file}`)
         if (anchor !== '') expect(anchors(target), `${name}: ${link}`).toContain(anchor)

@@ -98,7 +98,7 @@ describe('the error codes of docs/workflows.md', () => {
       .filter((name) => name.endsWith('.ts'))
       .map((name) => read(`${folder}/${name}`))
   const codesIn = (texts: readonly string[]) =>
-    new Set(texts.flatMap((text) => [...text.matchAll(/'([A-Z]+(?:_[A-Z]+)+|TERMINATED)'/g)].map(([, code = '']) => code)))
+    new Set(texts.flatMap((text) => [...text.matchAll(/'([A-Z]+(?:_[A-Z]+)+|TERMINATED|STUCK)'/g)].map(([, code = '']) => code)))
   const rows = page.slice(page.indexOf('## Error codes')).matchAll(/^\| (`[A-Z].*?) \| (.*) \|$/gm)
   const told = new Set([...rows].flatMap(([, codes = '']) => [...codes.matchAll(/`(\w+)`/g)].map(([, code = '']) => code)))
 

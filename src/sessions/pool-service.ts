@@ -1,0 +1,63 @@
+import { NotRunningError } from '../errors/index.js'
+import { closeAll } from '../runtime/index.js'
+import type { PoolParts } from './compose-pool.js'
+import type { ReconciliationReport } from './reconciliation.js'
+
+/** Starts and stops the collaborators of a pool, in order. */
+export class PoolService {
+  readonly #parts: PoolParts
+  #startedStreaming = false
+  #endsDetached = false
+  #report: ReconciliationReport | null = null
+
+  constructor(parts: PoolParts) {
+    this.#parts = parts
+  }
+
+  /** What the last start found; null: there was none. */
+  get report(): ReconciliationReport | null {
+    return this.#report
+  }
+
+  async start(): Promise<void> {
+    const { settings, upkeep, meter, heartbeat, reconciliation, reaper, supply, allocator } = this.#parts
+    await settings.storage.open()
+    this.#startedStreaming = (await settings.streaming?.start()) ?? false
+    upkeep.gate.open()
+    upkeep.relauncher.start()
+    meter?.start()
+    heartbeat.start() // what is adopted has to be kept alive from the first moment
+    this.#report = await reconciliation.run()
+    reaper.start()
+    supply.spares.start(() => allocator.isIdle)
+  }
+
+  /** Detached sessions go on without this host from here; with `endsDetached` they end like the others. */
+  async stop(): Promise<void> {
+    const { settings, upkeep, meter, reaper, allocator, supply, launcher, attacher, detacher, ender, heartbeat } = this.#parts
+    const leavesDetached = !this.#endsDetached
+    this.#endsDetached = false
+    await closeAll(
+      [
+        () => meter?.stop(),
+        () => upkeep.relauncher.stop(),
+        () => reaper.stop(),
+        () => allocator.stop(new NotRunningError('SessionPool', 'stopping')),
+        () => supply.spares.stop(),
+        () => launcher.stop(),
+        () => attacher.stop(),
+        () => (leavesDetached ? detacher.leaveAll() : undefined),
+        () => ender.endAll(),
+        () => heartbeat.stop(),
+        () => detacher.endHostLeases(),
+        () => (this.#startedStreaming ? settings.streaming?.stop() : undefined),
+      ],
+      'SessionPool',
+    )
+  }
+
+  /** The next stop leaves nothing behind. */
+  endDetached(): void {
+    this.#endsDetached = true
+  }
+}
