@@ -4,7 +4,7 @@ import { type FigureRow, figureRows } from './table.js'
 /** What one area measured, as a section of docs/benchmarks.md. */
 export function markdownSection(result: AreaResult, describe: string): string {
   const { machine, runs, figures, details, targets, notes } = result
-  const of = `Median of ${runs} run${runs === 1 ? '' : 's'}; ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`
+  const of = `Median of ${runs} run${runs === 1 ? '' : 's'}; ${machine.cpu}, ${machine.cores} cores, load ${machine.load}, Node ${machine.node}`
   const line = ({ figure, value, target, verdict }: FigureRow) => `| \`${figure}\` | ${value} | ${target} | ${verdict} |`
   return [
     `## ${result.area}`,

@@ -59,6 +59,12 @@ export class SessionAttacher implements LeaseActions {
     this.#parts = parts
   }
 
+  /** Whether its browser is this host's own. */
+  isOurs({ browserSessionId }: Pick<OccupyRequest, 'browserSessionId'>): boolean {
+    const { registry } = this.#parts
+    return registry.live(browserSessionId) !== undefined || registry.launching(browserSessionId) !== undefined
+  }
+
   async attach(request: OccupyRequest): Promise<SessionLease> {
     const taken = await this.#take(request)
     if ('record' in taken) return new SessionLease(taken.record, this)

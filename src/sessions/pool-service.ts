@@ -1,5 +1,5 @@
 import { NotRunningError } from '../errors/index.js'
-import { closeAll } from '../runtime/index.js'
+import { closeAll, type Lifecycle } from '../runtime/index.js'
 import type { PoolParts } from './compose-pool.js'
 import type { ReconciliationReport } from './reconciliation.js'
 
@@ -56,8 +56,9 @@ export class PoolService {
     )
   }
 
-  /** The next stop leaves nothing behind. */
-  endDetached(): void {
+  /** A stop that leaves nothing behind. */
+  destroy(lifecycle: Pick<Lifecycle, 'stop'>): Promise<void> {
     this.#endsDetached = true
+    return lifecycle.stop()
   }
 }

@@ -85,8 +85,8 @@ export class SessionPool implements SessionCalls {
   }
 
   /**
-   * Opens the storage, starts streaming if nobody has, adopts detached sessions of this machine whose hosts are gone, and removes what dead
-   * hosts left (see `reconciliation`); resolves to whether this call started the pool.
+   * Opens the storage, starts streaming if nobody has, adopts detached sessions of this machine and removes what dead hosts left (see
+   * `reconciliation`); resolves to whether this call started the pool.
    */
   start(): Promise<boolean> {
     return this.#lifecycle.start()
@@ -107,8 +107,7 @@ export class SessionPool implements SessionCalls {
 
   /** Like `stop`, and ends the detached sessions of this host too. */
   destroy(): Promise<void> {
-    this.#service.endDetached()
-    return this.#lifecycle.stop()
+    return this.#service.destroy(this.#lifecycle)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -159,9 +158,9 @@ export class SessionPool implements SessionCalls {
   }
 
   /**
-   * Takes a session whose browser is another host's, as `occupy` does, and connects to that browser through its DevTools: only when it was
-   * made `attachable`, and on the machine where it runs. Its release hangs up; a lease that is lost too. One of this host is occupied.
-   * @throws {SessionNotAttachableError} `SESSION_NOT_ATTACHABLE`
+   * Like `occupy`, for a session whose browser is another host's of this machine: connects to it through its DevTools, and hangs up when the
+   * lease ends. One of this host is occupied.
+   * @throws {SessionNotAttachableError} `SESSION_NOT_ATTACHABLE` when it was not made `attachable`, or runs on another machine
    * @throws {SessionHostUnavailableError} `SESSION_HOST_UNAVAILABLE` when its host is dead
    * @throws {BrowserLaunchError} `BROWSER_LAUNCH_FAILED` when its browser does not answer, or another one does; the lease is given back
    * @throws {ScopeNotEnforceableError} `SCOPE_NOT_ENFORCEABLE` for a guarded session
@@ -170,8 +169,7 @@ export class SessionPool implements SessionCalls {
     const request = parseArgument(attachSchema, params, 'attach')
     this.#assertRunning()
     const full = { ...request, organizationId: this.#organization(request.organizationId) }
-    const isOurs = this.#parts.registry.live(request.browserSessionId) !== undefined
-    return isOurs ? this.#parts.allocator.occupy({ ...full, priority: 0 }) : this.#parts.attacher.attach(full)
+    return this.#parts.attacher.isOurs(full) ? this.#parts.allocator.occupy({ ...full, priority: 0 }) : this.#parts.attacher.attach(full)
   }
 
   /**
@@ -200,7 +198,7 @@ export class SessionPool implements SessionCalls {
     return useLease('browserSessionId' in request ? await this.occupy(request) : await this.acquire(request), fn)
   }
 
-  /** The same as `lease.release(options)`. */
+  /** `lease.release(options)`. */
   release(lease: SessionLease, options: ReleaseOptions = {}): Promise<void> {
     return lease.release(options)
   }

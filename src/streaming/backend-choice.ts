@@ -27,6 +27,10 @@ export class BackendChoice {
     })
   }
 
+  ofKind(kind: string | null): DisplayBackend | undefined {
+    return this.#backends.find((backend) => backend.kind === kind)
+  }
+
   /** @throws {StreamingError} `DISPLAY_PROGRAM_MISSING`, naming program, package and command of the first backend. */
   async pick(): Promise<DisplayBackend> {
     for (const backend of this.#backends) {

@@ -22,6 +22,8 @@ export interface SweepResult {
 export async function sweepDisplayDirectories(options: {
   readonly clock: Clock
   readonly parent?: string | undefined
+  /** Whether a detached display, whose host is dead, is somebody's still. @default none is */
+  readonly isWanted?: (owner: DisplayOwner) => Promise<boolean>
 }): Promise<SweepResult> {
   const parent = options.parent ?? tmpdir()
   const directories: string[] = []
@@ -38,6 +40,7 @@ export async function sweepDisplayDirectories(options: {
       continue
     }
     if (!(await isLeftBehind(owner, directory, ageMs))) continue
+    if (owner.detached === true && (await options.isWanted?.(owner)) === true) continue
     endedPids.push(...(await endProcesses(owner, options.clock)))
     await removeXSocket(owner)
     await rm(directory, { recursive: true, force: true })

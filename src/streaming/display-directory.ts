@@ -30,12 +30,14 @@ export class DisplayDirectory {
     readonly browserSessionId: string
     readonly random: Random
     readonly parent?: string | undefined
+    readonly detached?: boolean | undefined
   }): Promise<DisplayDirectory> {
     const path = await mkdtemp(join(params.parent ?? tmpdir(), DISPLAY_DIRECTORY_PREFIX)) // mkdtemp makes it 0700
     const directory = new DisplayDirectory(path, {
       version: 1,
       hostId: params.hostId,
       browserSessionId: params.browserSessionId,
+      ...(params.detached === true ? { detached: true } : {}),
       owner: identifyProcess(process.pid),
       space: currentProcessSpace(),
       display: null,
@@ -47,6 +49,18 @@ export class DisplayDirectory {
       throw error
     }
     return directory
+  }
+
+  /** Makes a directory that another process has made this one's. */
+  static async takeOver(path: string, owner: DisplayOwner, hostId: string): Promise<DisplayDirectory> {
+    const own = { ...owner, hostId, owner: identifyProcess(process.pid), space: currentProcessSpace() }
+    await writeOwnerFile(path, own)
+    return new DisplayDirectory(path, own)
+  }
+
+  /** Where a process without a host to talk to writes what it has to say. */
+  get logPath(): string {
+    return join(this.path, 'server.log')
   }
 
   /** Writes down what runs for the display, so that a later host can end what this one had to leave. */

@@ -79,6 +79,38 @@ export class DisplayManager {
     }
   }
 
+  /** Takes over the display of a session whose host is gone, where its row says it is. @throws {StreamingError} `STREAM_UNAVAILABLE`, `DISPLAY_START_FAILED` */
+  async adopt(key: { readonly organizationId: string; readonly browserSessionId: string }): Promise<Display> {
+    const { storage, backends, clock } = this.#options
+    const { organizationId, browserSessionId } = key
+    const known = this.#running.get(browserSessionId)
+    if (known !== undefined) return known.display
+    if (this.#isClosed) throw new NotRunningError('StreamingSupervisor', 'stopped')
+    const startedMs = clock.monotonicMs()
+    const { displayDir, displayBackend } = await liveSession(storage, key)
+    const backend = backends.ofKind(displayBackend)
+    if (displayDir === null || backend?.adopt === undefined) {
+      throw new StreamingError(`The display of session ${browserSessionId} cannot be adopted: no backend here knows "${displayBackend}"`, {
+        code: 'STREAM_UNAVAILABLE',
+        details: { browserSessionId, displayBackend },
+      })
+    }
+    const display = await backend.adopt({ directory: displayDir, browserSessionId }, new AbortController().signal)
+    const running = { organizationId, browserSessionId, display, startedAt: clock.now(), startMs: clock.monotonicMs() - startedMs }
+    await this.#record(running, organizationId)
+    this.#running.set(browserSessionId, running)
+    display.onExit((reason) => void this.#lost(running, reason))
+    return display
+  }
+
+  /** Lets go of a detached display; any other stays. Its row goes on telling of it. */
+  leave(browserSessionId: string): void {
+    const running = this.#running.get(browserSessionId)
+    if (running?.display.leave === undefined) return
+    this.#running.delete(browserSessionId)
+    running.display.leave()
+  }
+
   /** A display that was nobody's is that of this session, whose row exists by now. Does nothing for any other. */
   async claim(organizationId: string, browserSessionId: string): Promise<void> {
     const running = this.#running.get(browserSessionId)
@@ -101,9 +133,10 @@ export class DisplayManager {
     this.#isClosed = false
   }
 
-  /** Ends every display, and refuses new ones; one that fails to end does not keep the others. */
+  /** Ends every display but the detached, which are left, and refuses new ones; one that fails to end does not keep the others. */
   async close(): Promise<void> {
     this.#isClosed = true
+    for (const browserSessionId of [...this.#running.keys()]) this.leave(browserSessionId)
     const sessionIds = new Set([...this.#starts.keys(), ...this.#running.keys(), ...this.#stops.keys()])
     const endings = await Promise.allSettled([...sessionIds].map((id) => this.stop(id)))
     const failures = endings.flatMap((ending) => (ending.status === 'rejected' ? [() => Promise.reject(ending.reason)] : []))

@@ -9,6 +9,8 @@ export interface DisplayParams {
   readonly frameRate?: number
   /** Whether programs on the display may use GLX. @default false, which saves 55 MB a display */
   readonly glx?: boolean
+  /** Whether it outlives this process, for `adopt` of another. @default false */
+  readonly detached?: boolean
 }
 
 /** A running display: one X server with its VNC endpoint. */
@@ -31,6 +33,8 @@ export interface Display {
   onExit(listener: (reason: string) => void): () => void
   /** Ends its processes and removes its directory; idempotent. */
   stop(): Promise<void>
+  /** Lets go of a detached one: it runs on, and is nothing to this process. Left out by all others. */
+  leave?(): void
 }
 
 /** The ways of making displays. */
@@ -47,4 +51,6 @@ export interface DisplayBackend {
   readonly kind: DisplayBackendKind
   probe(): Promise<DisplayProbe>
   start(params: DisplayParams, signal: AbortSignal): Promise<Display>
+  /** Takes over a detached display whose host is gone. Left out by backends that cannot. */
+  adopt?(params: { readonly directory: string; readonly browserSessionId: string }, signal: AbortSignal): Promise<Display>
 }

@@ -8,6 +8,8 @@ const displayOwnerSchema = z.object({
   version: z.literal(1),
   hostId: z.string(),
   browserSessionId: z.string(),
+  /** Whether it outlives its host, with its session. */
+  detached: z.boolean().optional(),
   /** The host process. */
   owner: recordedProcess,
   space: z.object({ machine: z.string(), bootId: z.string().nullable(), pidNamespace: z.string().nullable() }),

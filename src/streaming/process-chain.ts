@@ -8,8 +8,19 @@ export interface ProcessChainOptions {
   readonly deathSignalCommand: readonly string[]
 }
 
+/** What a display asks of its processes. */
+export interface DisplayProcesses {
+  readonly pids: readonly number[]
+  /** Calls back when one of them ends without `stop`. */
+  onExit(listener: (process: { readonly name: string }, exit: Pick<ProcessExit, 'reason'>) => void): void
+  /** Ends them all and waits until they are gone; idempotent. */
+  stop(): Promise<void>
+  /** From here on their end is nothing to this process. */
+  leave(): void
+}
+
 /** The processes of one display, ended in reverse order of their start. */
-export class ProcessChain {
+export class ProcessChain implements DisplayProcesses {
   readonly #options: ProcessChainOptions
   readonly #processes: SupervisedProcess[] = []
   #isStopping = false
@@ -40,6 +51,11 @@ export class ProcessChain {
         if (!this.#isStopping) listener(process, exit)
       })
     }
+  }
+
+  leave(): void {
+    this.#isStopping = true
+    for (const process of this.#processes) process.leave()
   }
 
   /** Ends every process and waits until all are gone; idempotent. */

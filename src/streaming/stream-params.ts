@@ -16,6 +16,8 @@ export interface StartDisplayParams extends ByOrganization {
   readonly frameRate?: number | undefined
   /** Whether programs on the display may use GLX. @default false, which saves 55 MB a display */
   readonly glx?: boolean | undefined
+  /** Whether it outlives this process, as its session does: the supervisor of the host that adopts that takes it over. @default false */
+  readonly detached?: boolean | undefined
   /**
    * For a session whose row is yet to be written, and which is nobody's so far: no organisation is named, and `claimDisplay` tells
    * whose it has become. @default false
@@ -60,6 +62,7 @@ export const startDisplaySchema = z.strictObject({
   browserBarsHeight: z.number().int().min(0).max(1024).default(90),
   frameRate: z.number().int().min(1).max(60).default(30),
   glx: z.boolean().default(false),
+  detached: z.boolean().default(false),
   /**
    * For a session whose row is yet to be written, and which is nobody's so far: no organisation is named, and `claimDisplay` tells
    * whose it has become. @default false

@@ -21,6 +21,8 @@ export interface SpawnParams {
   readonly command: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** File descriptor that takes what it writes, for one that may outlive this process. @default a pipe that is listened to */
+  readonly logFd?: number | undefined
 }
 
 /** One child with a pipe on fd 3: its first line, its last words, its end. Signalled only while it is known to be ours. */
@@ -42,7 +44,7 @@ export class SupervisedProcess {
     this.#child = runner.spawn(params.command, params.args, {
       env: { ...params.env },
       cwd: '/',
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', params.logFd ?? 'pipe', 'pipe'],
       detached: true,
     })
     this.exited = new Promise((resolve) => {
@@ -83,6 +85,11 @@ export class SupervisedProcess {
       throw new Error(`${this.name} ${exit.reason}`)
     })
     return raceAbort(Promise.race([line, tooSoon]), signal)
+  }
+
+  /** It does not keep this process alive, and may outlive it. */
+  leave(): void {
+    this.#child.unref()
   }
 
   /** TERM, 2 s, KILL; resolves when it is gone. */

@@ -14,7 +14,7 @@ import { Gateway } from './gateway.js'
 import { LiveViews } from './live-views.js'
 import { OrganizationStreaming } from './organization-streaming.js'
 import { type Screenshot, Screenshots } from './screenshots.js'
-import { liveSession } from './session-rows.js'
+import { hasEnded, liveSession } from './session-rows.js'
 import type { SessionView } from './session-view.js'
 import {
   type ByOrganization,
@@ -127,6 +127,34 @@ export class StreamingSupervisor {
     await this.#displays.stop(params.browserSessionId)
   }
 
+  /**
+   * Takes over the display of a session that outlived its host; the pool calls it when it adopts that session.
+   *
+   * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`. {@link StreamingError} `STREAM_UNAVAILABLE`, `DISPLAY_START_FAILED` when it is gone.
+   */
+  async adoptDisplay(params: ByOrganization & { readonly browserSessionId: string }): Promise<Display> {
+    this.#assertRunning()
+    const request = parseArgument(claimDisplaySchema, params, 'adoptDisplay')
+    return this.#displays.adopt({ organizationId: this.#organization(request), browserSessionId: request.browserSessionId })
+  }
+
+  /** Lets go of a detached display: its viewers here are told to come again (1012), and it runs on. Any other stays as it is. */
+  async leaveDisplay(params: { readonly browserSessionId: string }): Promise<void> {
+    await this.#views.closeSession(params.browserSessionId, closeCodes.restarting, 'the host stops; the session goes on')
+    this.#displays.leave(params.browserSessionId)
+  }
+
+  /** Removes what dead hosts left; detached displays stay as long as their sessions do. `start` does it too. */
+  async sweepDisplays(): Promise<void> {
+    const { storage, clock, logger } = this.#options
+    const isWanted = async ({ browserSessionId }: { readonly browserSessionId: string }) => {
+      const row = await storage.get('browser_sessions', browserSessionId)
+      return row === undefined || !hasEnded(row) // of a session in another storage nothing is known
+    }
+    const swept = await sweepDisplayDirectories({ clock, isWanted })
+    if (swept.directories.length > 0) logger.info('removed what dead hosts left', { ...swept })
+  }
+
   /** The pool hands over its way to a session's pages; returns the function that takes it back. */
   registerView(browserSessionId: string, view: SessionView): () => void {
     return this.#screenshots.register(browserSessionId, view)
@@ -203,11 +231,10 @@ export class StreamingSupervisor {
   }
 
   async #onStart(): Promise<void> {
-    const { storage, clock, logger } = this.#options
+    const { storage, logger } = this.#options
     await storage.open()
-    const [reports, swept] = await Promise.all([this.#backends.probeAll(), sweepDisplayDirectories({ clock })])
+    const [reports] = await Promise.all([this.#backends.probeAll(), this.sweepDisplays()])
     for (const report of reports) if (!report.available) logger.warn('a display backend is not available', { ...report })
-    if (swept.directories.length > 0) logger.info('removed what dead hosts left', { ...swept })
     this.#displays.open()
   }
 

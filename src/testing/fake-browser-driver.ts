@@ -1,6 +1,6 @@
 import { BrowserLaunchError, type Json, type LaunchFailureCategory } from '../errors/index.js'
 import { type Clock, isAbortError, sleep, systemClock } from '../runtime/index.js'
-import type { BrowserDriver, ConnectSpec, LaunchSpec, PageOperationOptions } from '../sessions/ports.js'
+import type { AdoptSpec, BrowserDriver, ConnectSpec, LaunchSpec, PageOperationOptions, RunningBrowser } from '../sessions/ports.js'
 import { FakeBrowserHandle } from './fake-browser-handle.js'
 import type { FakeSite } from './fake-site.js'
 
@@ -48,6 +48,7 @@ export class FakeBrowserDriver implements BrowserDriver {
   readonly #scripted: FakeLaunch[] = []
   readonly #specs: LaunchSpec[] = []
   readonly #connections: ConnectSpec[] = []
+  readonly #adoptions: AdoptSpec[] = []
   readonly #handles: FakeBrowserHandle[] = []
   #launching = 0
   #maxLive = 0
@@ -67,6 +68,11 @@ export class FakeBrowserDriver implements BrowserDriver {
   /** What was to be attached to, oldest first; failed attempts too. */
   get connections(): readonly ConnectSpec[] {
     return this.#connections
+  }
+
+  /** What was to be adopted, oldest first; failed attempts too. */
+  get adoptions(): readonly AdoptSpec[] {
+    return this.#adoptions
   }
 
   /** Every browser that came up, oldest first; the dead ones too. */
@@ -101,7 +107,35 @@ export class FakeBrowserDriver implements BrowserDriver {
 
   async launch(spec: LaunchSpec, options: PageOperationOptions): Promise<FakeBrowserHandle> {
     this.#specs.push(spec)
-    return this.#begin(spec, options, { pid: 1_000_000 + this.#specs.length })
+    const pid = 1_000_000 + this.#specs.length
+    const isAttachable = spec.attachable === true || spec.detached === true
+    return this.#begin(spec, options, { pid, ...(isAttachable ? { browserAddress: `ws://127.0.0.1:9222/devtools/browser/${pid}` } : {}) })
+  }
+
+  /** Takes over a detached browser that this driver has launched: the same handle, which its former host hears nothing of any more. */
+  async adopt(spec: AdoptSpec, options: PageOperationOptions): Promise<FakeBrowserHandle> {
+    this.#adoptions.push(spec)
+    const script = this.#scripted.shift() ?? {}
+    await this.#delay(script, options)
+    if (script.fails !== undefined) throw failure(script.fails)
+    const isIt = ({ process, isAlive, browserAddress }: FakeBrowserHandle) =>
+      isAlive && process?.pid === spec.process.pid && process.startTime === spec.process.startTime && browserAddress === spec.browserAddress
+    const handle = this.#handles.find(isIt)
+    if (handle === undefined) throw launchError('unreachable', 'No such browser runs any more')
+    handle.letGo()
+    return handle
+  }
+
+  async running(): Promise<readonly RunningBrowser[]> {
+    return this.#handles.flatMap(({ isAlive, process, spec }) =>
+      isAlive && process !== null ? [{ directory: spec.directory, processes: [process] }] : [],
+    )
+  }
+
+  async endLeft({ directory }: { readonly directory: string }): Promise<number> {
+    const left = this.#handles.filter((handle) => handle.isAlive && handle.process !== null && handle.spec.directory === directory)
+    await Promise.all(left.map((handle) => handle.kill()))
+    return left.length
   }
 
   /** Attaches to a browser: like a launch, scripted by the same list, but with no process of its own. */

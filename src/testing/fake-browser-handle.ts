@@ -29,6 +29,8 @@ export class FakeBrowserHandle implements BrowserHandle {
   readonly spec: LaunchSpec
   readonly process: ProcessIdentity | null
   readonly browserAddress: string | null
+  /** Only where it was launched as `detached`; `calls.detach` counts. */
+  readonly detach?: () => Promise<void>
   /** What sites would have stored in it: at first what it was launched with. */
   state: BrowserState
   /** Left out unless the driver was made with `keepsState`. */
@@ -36,7 +38,7 @@ export class FakeBrowserHandle implements BrowserHandle {
   /** The same; a recording is a file with the name of its kind as content. */
   readonly finishRecording?: (kind: RecordingKind, options: PageOperationOptions) => Promise<readonly RecordedFile[]>
   /** How often `close` and `kill` were called. */
-  readonly calls = { close: 0, kill: 0, probe: 0, sanitize: 0 }
+  readonly calls = { close: 0, kill: 0, probe: 0, sanitize: 0, detach: 0 }
   /** What was taken away so far, oldest first. */
   readonly sanitized: SanitizeParams[] = []
   /** Resident memory of its processes, in bytes; null: it cannot be read. */
@@ -57,6 +59,12 @@ export class FakeBrowserHandle implements BrowserHandle {
     this.spec = params.spec
     this.process = params.pid === null ? null : { pid: params.pid, startTime: String(params.pid) }
     this.browserAddress = params.browserAddress ?? null
+    if ('detached' in params.spec && params.spec.detached === true) {
+      this.detach = async () => {
+        this.calls.detach += 1
+        this.letGo()
+      }
+    }
     this.state = ('state' in params.spec ? params.spec.state : null) ?? { cookies: [], origins: [], sessionStorage: [], knownOrigins: [] }
     if (params.keepsState === true) {
       this.snapshot = (options) => this.#answer('snapshot', options, async () => structuredClone(this.state))
@@ -80,6 +88,12 @@ export class FakeBrowserHandle implements BrowserHandle {
     if (!this.#isAlive) return
     this.#end()
     for (const listener of [...this.#lostListeners]) listener(reason)
+  }
+
+  /** Whoever was connected hears nothing of it any more. */
+  letGo(): void {
+    this.#lostListeners.clear()
+    this.#downloadListeners.clear()
   }
 
   /** It hangs up, and its process lives on. */

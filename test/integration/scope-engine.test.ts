@@ -155,21 +155,19 @@ describe.skipIf(missingBrowser !== undefined)('runs under a policy', () => {
   })
 
   it('go to the address that was checked, though the name has another one by then', async () => {
-    const asked = new Map<string, number>()
+    let asked = 0
+    let isRebound = false
     const lookup = async (name: string) => {
-      const count = asked.get(name) ?? 0
-      asked.set(name, count + 1)
       if (name === 'private.example.com') return [{ address: '10.0.0.1', family: 4 }]
-      return [
-        {
-          address: name.endsWith('example.com') && count === 0 ? GOOD_ADDRESS : name.startsWith('rebind') ? '127.0.0.1' : EVIL_ADDRESS,
-          family: 4,
-        },
-      ]
+      if (!name.startsWith('rebind')) return [{ address: EVIL_ADDRESS, family: 4 }]
+      asked += 1
+      return [{ address: isRebound ? '127.0.0.1' : GOOD_ADDRESS, family: 4 }]
     }
     const { run, of, connected } = await startHost({ scopePolicy: SCOPE }, lookup)
     const goto = (url: string) => ({ blocks: [{ type: 'goto_url' as const, label: 'open', url }] })
     expect((await run(goto('http://rebind.example.com/login'))).status).toBe('completed')
+    expect(asked).toBe(connected.length) // each connection goes to what its one look-up gave
+    isRebound = true
     expect(await run(goto('http://rebind.example.com/login'))).toMatchObject({ status: 'failed', errorCode: 'ACTION_BLOCKED' })
     expect(await run(goto('http://private.example.com/'))).toMatchObject({ status: 'failed', errorCode: 'ACTION_BLOCKED' })
     expect(of('request.blocked').map(({ host, rule }) => `${host} ${rule}`)).toEqual(

@@ -149,7 +149,7 @@ describe('a report', () => {
       '',
       'What it is.',
       '',
-      'Median of 3 runs; Some CPU, 2 cores, Node 20.20.2; Postgres 18.',
+      'Median of 3 runs; Some CPU, 2 cores, load 0.5, Node 20.20.2; Postgres 18.',
       '',
       '| figure | value | target | |',
       '| --- | ---: | ---: | --- |',

@@ -1,10 +1,12 @@
 import type { Display } from '../display.js'
 import type { DisplayDirectory } from '../display-directory.js'
 import { chromiumDisplayArgs } from '../display-size.js'
-import type { ProcessChain } from '../process-chain.js'
+import type { DisplayProcesses } from '../process-chain.js'
 
 export interface XvncDisplayParams {
-  readonly chain: ProcessChain
+  readonly chain: DisplayProcesses
+  /** Whether it may outlive this process. */
+  readonly isDetached?: boolean
   readonly directory: DisplayDirectory
   readonly displayNumber: number
   readonly size: { readonly width: number; readonly height: number }
@@ -20,7 +22,8 @@ export class XvncDisplay implements Display {
   readonly launchArgs: readonly string[]
   readonly rfbSocketPath: string
   readonly directory: string
-  readonly #chain: ProcessChain
+  readonly leave?: () => void
+  readonly #chain: DisplayProcesses
   readonly #directory: DisplayDirectory
   readonly #listeners = new Set<(reason: string) => void>()
   #lostReason: string | undefined
@@ -36,6 +39,7 @@ export class XvncDisplay implements Display {
     this.directory = params.directory.path
     this.#chain = params.chain
     this.#directory = params.directory
+    if (params.isDetached === true) this.leave = () => this.#leave()
     params.chain.onExit((process, exit) => this.#onLost(`${process.name} ${exit.reason}`))
   }
 
@@ -53,6 +57,11 @@ export class XvncDisplay implements Display {
   stop(): Promise<void> {
     this.#stopping ??= this.#chain.stop().then(() => this.#directory.remove())
     return this.#stopping
+  }
+
+  #leave(): void {
+    this.#listeners.clear()
+    this.#chain.leave()
   }
 
   #onLost(reason: string): void {

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { StreamingError } from '../../errors/index.js'
 import {
   type Clock,
@@ -11,6 +11,7 @@ import {
   systemRandom,
   withDeadline,
 } from '../../runtime/index.js'
+import { adoptDisplay } from '../adopted-processes.js'
 import type { Display, DisplayBackend, DisplayParams, DisplayProbe } from '../display.js'
 import { DisplayDirectory } from '../display-directory.js'
 import { displaySize } from '../display-size.js'
@@ -85,6 +86,7 @@ export class XvncBackend implements DisplayBackend {
       browserSessionId: params.browserSessionId,
       random: this.#options.random ?? systemRandom,
       parent: this.#options.temporaryDirectory,
+      detached: params.detached,
     })
     try {
       return await this.#startWithRetry(probe.program, params, directory, signal)
@@ -92,6 +94,15 @@ export class XvncBackend implements DisplayBackend {
       await directory.remove()
       throw error
     }
+  }
+
+  /**
+   * @throws {StreamingError} `DISPLAY_START_FAILED` when it does not answer, or is another one; it is left as it is. The signal's reason.
+   */
+  async adopt(params: { readonly directory: string; readonly browserSessionId: string }, signal: AbortSignal): Promise<Display> {
+    const { hostId = 'unnamed' } = this.#options
+    const { chain, directory, displayNumber, size } = await adoptDisplay({ ...params, hostId, clock: this.#clock, signal })
+    return new XvncDisplay({ chain, directory, displayNumber, size, isDetached: true })
   }
 
   /** Where the folder of X sockets cannot be written to, the server works without one: the second attempt goes without. */
@@ -122,11 +133,13 @@ export class XvncBackend implements DisplayBackend {
     signal: AbortSignal,
     how: { readonly unixSocket: boolean },
   ): Promise<Display> {
+    const isDetached = params.detached === true
     const chain = new ProcessChain({
       processRunner: this.#processRunner,
       clock: this.#clock,
-      deathSignalCommand: await this.#deathSignalCommand(),
+      deathSignalCommand: isDetached ? [] : await this.#deathSignalCommand(),
     })
+    const log = isDetached ? await open(directory.logPath, 'a', 0o600) : undefined
     const size = displaySize(params)
     const wanted = { ...size, name: params.browserSessionId }
     try {
@@ -135,6 +148,7 @@ export class XvncBackend implements DisplayBackend {
         command: program,
         args: xvncArguments({ ...wanted, directory, frameRate: params.frameRate ?? 30, glx: params.glx ?? false, ...how }),
         env: { PATH: this.#programs.path },
+        logFd: log?.fd,
       })
       const displayNumber = await withDeadline({
         timeoutMs: READY_TIMEOUT_MS,
@@ -148,10 +162,12 @@ export class XvncBackend implements DisplayBackend {
         },
       })
       await directory.recordDisplay(displayNumber, chain.pids)
-      return new XvncDisplay({ chain, directory, displayNumber, size })
+      return new XvncDisplay({ chain, directory, displayNumber, size, isDetached })
     } catch (error) {
       await chain.stop()
       throw error
+    } finally {
+      await log?.close()
     }
   }
 

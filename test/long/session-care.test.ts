@@ -6,8 +6,8 @@ import { MemoryStorage, SessionPool } from '../../src/index.js'
 import { PlaywrightDriver } from '../../src/playwright/index.js'
 import { collectBrowserProcesses, isProcessAlive } from '../../src/playwright/process-tree.js'
 import type { SessionLease } from '../../src/sessions/index.js'
+import { missingBrowser, startSite, within } from '../integration/playwright-kit.js'
 import { describeUnless } from '../support/skips.js'
-import { missingBrowser, startSite, within } from './playwright-kit.js'
 
 const RUN_1 = { runnableType: 'workflow_run', runnableId: 'wr_1' }
 const RUN_2 = { runnableType: 'workflow_run', runnableId: 'wr_2' }

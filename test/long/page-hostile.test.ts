@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PlaywrightPage } from '../../src/playwright/playwright-page.js'
 import type { PageInteraction } from '../../src/sessions/ports.js'
+import { type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from '../integration/playwright-kit.js'
 import { describeUnless } from '../support/skips.js'
-import { type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from './playwright-kit.js'
 
 const ROWS = 50_000
 

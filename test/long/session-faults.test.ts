@@ -7,8 +7,8 @@ import { type AnyEvent, MemoryStorage, SessionPool, type SessionPoolOptions, Str
 import { PlaywrightDriver } from '../../src/playwright/index.js'
 import { collectBrowserProcesses, isProcessAlive, type ProcessEntry } from '../../src/playwright/process-tree.js'
 import type { BrowserHandle, SessionLease } from '../../src/sessions/index.js'
+import { missingBrowser, startSite, within } from '../integration/playwright-kit.js'
 import { describeUnless, missing } from '../support/skips.js'
-import { missingBrowser, startSite, within } from './playwright-kit.js'
 
 const RUN_1 = { runnableType: 'workflow_run', runnableId: 'wr_1' }
 const RUN_2 = { runnableType: 'workflow_run', runnableId: 'wr_2' }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { missingBrowser, within } from './playwright-kit.js'
-import { type Guarded, openGuarded, rulesFor, startWorld, until, type World } from './scope-kit.js'
+import { missingBrowser, within } from '../integration/playwright-kit.js'
+import { type Guarded, openGuarded, rulesFor, startWorld, until, type World } from '../integration/scope-kit.js'
 
 /** What pages try by themselves: each asks for `http://<name>.evil.test`. */
 const LOADED: Readonly<Record<string, string>> = {
