@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { defineWorkflow, FilesystemArtifactStore, MemoryCredentialProvider, SessionPool, WorkflowEngine } from 'runwright'
 import { PlaywrightDriver } from 'runwright/playwright'
 import { PostgresStorage } from 'runwright/postgres'
@@ -42,7 +41,7 @@ const signIn = defineWorkflow({
 const selectors = { user: { testId: 'username' }, open: { testId: 'open-total' } }
 const look = defineWorkflow({
   parameters: [{ kind: 'workflow', key: 'site', type: 'string' }],
-  blocks: [{ type: 'extraction', label: 'home', url: '{{ site }}/', selectors }],
+  blocks: [{ type: 'extraction', label: 'me', url: '{{ site }}', selectors }],
 })
 
 type Host = ReturnType<typeof composeHost>
@@ -52,15 +51,14 @@ async function run({ engine }: Host, definition: typeof look, site: string, brow
   const { workflowPermanentId } = await engine.createWorkflow({ title: 'Books', definition })
   const started = await engine.startRun({ workflowPermanentId, parameters: { site }, ...browser })
   const { status, failureReason, outputs } = await started.result()
-  return [status, failureReason ?? outputs.home_output ?? '']
+  return [status, failureReason ?? outputs.me_output ?? '']
 }
 
 async function signInOnce(host: Host, site: string) {
   const { browserSessionId } = await host.sessions.create({ timeoutMinutes: 60 })
   console.log('Signing in:', ...(await run(host, signIn, site, { browserSessionId })))
   console.log('The next run on the session:', ...(await run(host, look, site, { browserSessionId })))
-  const { browserProfileId, kind, version } = await host.sessions.saveProfile({ browserSessionId, name: 'books' })
-  console.log(`Saved: a ${kind}, version ${version}`)
+  const { browserProfileId } = await host.sessions.saveProfile({ browserSessionId, name: 'books' })
   await host.sessions.close({ browserSessionId })
   console.log('A new browser:', ...(await run(host, look, site, { browserProfileId })))
 }
@@ -85,7 +83,7 @@ else {
   const folder = await mkdtemp(join(tmpdir(), 'persistent-session-'))
   const site = await startExampleSite()
   await asHost(folder, (host) => signInOnce(host, site.origin))
-  const restarted = fork(fileURLToPath(import.meta.url), [folder, site.origin], { execArgv: ['--import', 'tsx'] })
+  const restarted = fork(new URL(import.meta.url), [folder, site.origin], { execArgv: ['--import', 'tsx'] })
   ;[process.exitCode] = await once(restarted, 'exit')
   await site.close()
   await rm(folder, { recursive: true })

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { PlaywrightDriver } from 'runwright/playwright'
 import type { BenchContext } from '../lib/area.js'
@@ -9,7 +10,10 @@ import { timedMs } from '../lib/timed.js'
 import { takeTurns } from '../lib/turns.js'
 
 const PERCENT = 100
+const US_A_MS = 1_000
 const RESOURCES = 200
+/** Before each load: a browser that has just left such a page is still clearing it away, and would be slower than one that has rested. */
+const REST_MS = 250
 
 /** Loads of a page with 200 sub-resources: plain, behind the guard with a policy, and with `context.route` that lets everything pass. */
 export async function measureNetworkGuard(context: BenchContext): Promise<Record<string, number>> {
@@ -26,10 +30,11 @@ export async function measureNetworkGuard(context: BenchContext): Promise<Record
     await routedPage.context().route('**/*', (route) => route.continue())
     const url = `${site}/heavy`
     for (const page of pages) await assertWhole(page, url)
+    const cpu = { plain: [] as number[], guarded: [] as number[], routed: [] as number[] }
     const times = await takeTurns(turns, {
-      plain: () => load(plainPage, url),
-      guarded: () => load(guardedPage, url),
-      routed: () => load(routedPage, url),
+      plain: () => cpuTimed(cpu.plain, () => load(plainPage, url)),
+      guarded: () => cpuTimed(cpu.guarded, () => load(guardedPage, url)),
+      routed: () => cpuTimed(cpu.routed, () => load(routedPage, url)),
     })
     for (const [side, ms] of Object.entries(times)) context.sample(`page load, ${side}, ms`, ms)
     for (const run of [plain, guarded, routed]) await run.end()
@@ -37,6 +42,9 @@ export async function measureNetworkGuard(context: BenchContext): Promise<Record
       networkGuardOverheadPct: overheadPct(times.guarded, times.plain),
       routeOverheadPct: overheadPct(times.routed, times.plain),
       plainLoadMs: median(times.plain),
+      plainLoadCpuMs: median(cpu.plain),
+      guardedLoadCpuMs: median(cpu.guarded),
+      routedLoadCpuMs: median(cpu.routed),
     }
   } finally {
     await host.stop()
@@ -45,6 +53,16 @@ export async function measureNetworkGuard(context: BenchContext): Promise<Record
 
 const load = (page: Page, url: string) => timedMs(() => page.goto(url, { waitUntil: 'load' }))
 const overheadPct = (one: readonly number[], other: readonly number[]) => (medianRatio(one, other) - 1) * PERCENT
+
+/** Notes beside what the work gives how long this process computed for it, which hardly depends on what else the machine does. */
+async function cpuTimed(cpuMs: number[], work: () => Promise<number>): Promise<number> {
+  await sleep(REST_MS)
+  const before = process.cpuUsage()
+  const ms = await work()
+  const { user, system } = process.cpuUsage(before)
+  cpuMs.push((user + system) / US_A_MS)
+  return ms
+}
 
 /** A page of which something is missing loads fast. */
 async function assertWhole(page: Page, url: string): Promise<void> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { median } from './statistics.js'
 
 /**
- * Times several things in turns (A B C, then C B A …), once a turn each; the first turns warm up and do not count.
+ * Times several things in turns (A B C, then B C A …), once a turn each; the first turns warm up and do not count.
  * @returns by name, how long each took, in milliseconds, in the order of the turns
  */
 export async function takeTurns<N extends string>(
@@ -12,7 +12,8 @@ export async function takeTurns<N extends string>(
   const names = Object.keys(sides) as N[]
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<N, number[]>
   for (let turn = -Math.ceil(turns / 10); turn < turns; turn++) {
-    for (const name of turn % 2 === 0 ? names : [...names].reverse()) {
+    const first = ((turn % names.length) + names.length) % names.length
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
       const ms = await sides[name]()
       if (turn >= 0) times[name].push(ms)
       await sleep(1) // timers get their turn, also where everything that is measured is done in memory

@@ -10,7 +10,6 @@ import type { SessionPoolSettings } from './options.js'
 import type { BrowserHandle, GuardedNetwork, NetworkPolicy, PageOperationOptions, UpstreamProxy } from './ports.js'
 import { createSessionDirectory, type SessionDirectory } from './session-directory.js'
 import type { SessionKeeps } from './session-exports.js'
-import type { OnBrowserLost } from './session-life.js'
 import { writeSessionMemo } from './session-memo.js'
 import type { SessionNetworks } from './session-network.js'
 
@@ -29,7 +28,7 @@ export interface BrowserStartRequest extends BrowserOptions {
   readonly networkPolicy?: NetworkPolicy | undefined
   /** Of a browser that somebody else has started: it is attached to, and has no display of ours. */
   readonly browserAddress?: string | undefined
-  readonly onBrowserLost?: OnBrowserLost | undefined
+  readonly onBrowserLost?: 'fail' | 'relaunch' | undefined
   /** Place in the queue of launches, higher first. @default 0 */
   readonly priority?: number | undefined
   /** The right to launch, where the caller had to know early whether there is one; else the start asks for it. */
@@ -179,7 +178,7 @@ export class BrowserStart {
     const { browserSessionId } = request
     const { network } = progress
     let launching: Promise<BrowserHandle> | undefined
-    let isSettled = false
+    let hasFailed = false
     const onTimeout = () =>
       new BrowserLaunchError(`The browser of session ${browserSessionId} was not up after ${timeoutMs} ms`, {
         category: 'timeout',
@@ -187,8 +186,9 @@ export class BrowserStart {
         details: { browserSessionId, timeoutMs },
       })
     const run = (bounded: AbortSignal) => {
-      launching = this.#begin(request, directory, progress, { signal: bounded, timeoutMs }).finally(() => {
-        isSettled = true
+      launching = this.#begin(request, directory, progress, { signal: bounded, timeoutMs })
+      launching.catch(() => {
+        hasFailed = true
       })
       return launching
     }
@@ -203,7 +203,8 @@ export class BrowserStart {
       )
       return browser
     } catch (error) {
-      if (launching !== undefined && !isSettled) progress.late = launching.catch(() => null) // nothing came up: nothing is left
+      // also one that came up in the very moment of the abort; where nothing came up, nothing is left
+      if (launching !== undefined && !hasFailed) progress.late = launching.catch(() => null)
       signal.throwIfAborted()
       throw RunwrightError.is(error) ? error : unknownFailure(browserSessionId, error)
     }

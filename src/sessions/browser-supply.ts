@@ -1,6 +1,7 @@
 import { BrowserStart } from './browser-start.js'
 import { LaunchQueue } from './launch-queue.js'
 import type { LaunchSources } from './launch-sources.js'
+import { Leftovers } from './leftovers.js'
 import type { SessionPoolSettings } from './options.js'
 import { OrganizationSlots } from './organization-slots.js'
 import type { SessionNetworks } from './session-network.js'
@@ -13,6 +14,7 @@ export class BrowserSupply {
   readonly queue: LaunchQueue
   readonly browserStart: BrowserStart
   readonly slots: OrganizationSlots
+  readonly leftovers: Leftovers
   readonly spares: WarmSpares
 
   constructor(parts: {
@@ -22,10 +24,11 @@ export class BrowserSupply {
     readonly sources: LaunchSources
     readonly teardown: SessionTeardown
   }) {
-    const { settings, registry, networks, sources, teardown } = parts
+    const { settings, registry, networks, sources } = parts
     this.queue = new LaunchQueue(settings)
     this.browserStart = new BrowserStart(settings, networks, this.queue, sources)
     this.slots = new OrganizationSlots(settings)
-    this.spares = new WarmSpares({ settings, registry, queue: this.queue, browserStart: this.browserStart, teardown })
+    this.leftovers = new Leftovers(parts)
+    this.spares = new WarmSpares({ ...this, settings, registry })
   }
 }

@@ -80,7 +80,7 @@ export function composePool(options: ParsedPoolOptions) {
     meter,
     stats,
     profileReader,
-    reaper: new Reaper({ ...upkeep, ...base, ender }),
+    reaper: new Reaper({ ...upkeep, ...base, ...supply, ender }),
     profiles: new SessionProfiles({ ...base, artifacts, closer, store, reader: profileReader }),
     files: new SessionFiles({ storage, artifacts }),
     reader: new SessionReader(storage),

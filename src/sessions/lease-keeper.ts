@@ -176,7 +176,10 @@ export class LeaseKeeper implements LeaseActions {
     }
     const isRepeated = record.state === 'releasing' // an earlier write may have been applied although its answer was lost
     this.#beginRelease(record)
-    const result = await this.#journal.commit(this.#releaseBatch(record))
+    const result = await this.#journal.commit(this.#releaseBatch(record)).catch((error: unknown) => {
+      record.releaseUnanswered()
+      throw error
+    })
     if (result.ok || isRepeated) {
       const live = this.#registry.live(record.browserSessionId)
       const row = result.ok ? (result.rows[0]?.[0] as BrowserSessionRow | undefined) : undefined

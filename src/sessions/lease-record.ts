@@ -31,6 +31,7 @@ export class LeaseRecord {
   isTouched = false
   #state: LeaseState = 'held'
   #lossInWaiting: SessionError | undefined
+  #isReleaseUnanswered = false
   readonly #controller = new AbortController()
   readonly #onEnd: (record: LeaseRecord) => void
 
@@ -63,7 +64,7 @@ export class LeaseRecord {
 
   /** Tells the holder that it is no longer one. While a release is being written, the news waits for how that ends. */
   lose(reason: SessionError): void {
-    if (this.#state === 'releasing') this.#lossInWaiting ??= reason
+    if (this.#state === 'releasing') this.#loseWhileReleasing(reason)
     if (this.#state !== 'held') return
     this.#end('lost')
     this.#controller.abort(reason)
@@ -71,7 +72,14 @@ export class LeaseRecord {
 
   /** From here on nothing aborts the signal, unless the release turns out not to have happened. */
   beginRelease(): void {
+    this.#isReleaseUnanswered = false
     if (this.#state === 'held') this.#state = 'releasing'
+  }
+
+  /** The write of its release failed, and may have been applied: its holder has let go of it, and may try again until it lapses. */
+  releaseUnanswered(): void {
+    this.#isReleaseUnanswered = true
+    if (this.#state === 'releasing' && this.#lossInWaiting !== undefined) this.#end('released')
   }
 
   endRelease(committed: boolean): void {
@@ -88,6 +96,12 @@ export class LeaseRecord {
   renewed(row: BrowserSessionRow, endsAtMs: number): void {
     this.row = row
     this.endsAtMs = endsAtMs
+  }
+
+  /** There is nobody to be told if the release has failed already, and nothing to wait for. */
+  #loseWhileReleasing(reason: SessionError): void {
+    this.#lossInWaiting ??= reason
+    if (this.#isReleaseUnanswered) this.#end('released')
   }
 
   #end(state: 'released' | 'lost'): void {

@@ -45,6 +45,7 @@ export class PoolService {
         () => allocator.stop(new NotRunningError('SessionPool', 'stopping')),
         () => supply.spares.stop(),
         () => launcher.stop(),
+        () => supply.leftovers.retryAll(),
         () => attacher.stop(),
         () => (leavesDetached ? detacher.leaveAll() : undefined),
         () => ender.endAll(),

@@ -5,6 +5,7 @@ import { storageNow, type Where } from '../storage/storage.js'
 import type { BrowserRounds } from './browser-rounds.js'
 import { idleFromNow, isIdle } from './idle-clock.js'
 import { graceMs, heldUnder, isFree, NO_LEASE } from './lease-terms.js'
+import type { Leftovers } from './leftovers.js'
 import type { SessionPoolSettings } from './options.js'
 import type { SessionCloser } from './session-closer.js'
 import type { SessionEnder } from './session-ender.js'
@@ -22,6 +23,7 @@ export class Reaper {
   readonly #closer: SessionCloser
   readonly #ender: SessionEnder
   readonly #rounds: BrowserRounds
+  readonly #leftovers: Leftovers
   readonly #ticker: Ticker
 
   constructor(parts: {
@@ -31,6 +33,7 @@ export class Reaper {
     readonly closer: SessionCloser
     readonly ender: SessionEnder
     readonly rounds: BrowserRounds
+    readonly leftovers: Leftovers
   }) {
     this.#settings = parts.settings
     this.#registry = parts.registry
@@ -38,6 +41,7 @@ export class Reaper {
     this.#closer = parts.closer
     this.#ender = parts.ender
     this.#rounds = parts.rounds
+    this.#leftovers = parts.leftovers
     const { clock, random, reapIntervalMs } = parts.settings
     const pauseMs = () => reapIntervalMs * (0.9 + 0.2 * random.fraction())
     this.#ticker = new Ticker({ clock, pauseMs, work: () => this.#pass() })
@@ -75,6 +79,7 @@ export class Reaper {
     await this.#each({ status: { in: LIVE_STATUSES }, detached: false, hostLeaseExpiresAt: lapsed }, (row) => this.#endOrphan(row))
     await this.#each({ status: { in: LIVE_STATUSES }, detached: true, hostLeaseExpiresAt: lapsed }, (row) => this.#endForgotten(row))
     this.#ender.retryAll()
+    void this.#leftovers.retryAll()
   }
 
   async #each(where: Where<BrowserSessionRow>, handle: (row: BrowserSessionRow) => Promise<unknown>): Promise<void> {

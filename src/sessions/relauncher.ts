@@ -31,6 +31,8 @@ interface Relaunch {
   readonly reason: string
   readonly fork: AbortFork
   readonly progress: LaunchProgress
+  /** Whether the end of its lease is on the stream of its events. */
+  isReleaseTold: boolean
 }
 
 /** Brings the browsers of sessions back that are to survive their loss: on the same profile, under the same id, with a new fence. */
@@ -91,7 +93,7 @@ export class Relauncher {
     this.#registry.beginRelaunch(live, { abort: (cause) => fork.abort(cause), settled: settled.promise })
     lease?.lose(new SessionCrashedError(browserSessionId, reason))
     const progress = { ...newProgress(browserSessionId), directory: live.directory }
-    void this.#run({ live, start, lease, reason, fork, progress }).finally(() => {
+    void this.#run({ live, start, lease, reason, fork, progress, isReleaseTold: false }).finally(() => {
       fork.dispose()
       settled.resolve()
     })
@@ -120,7 +122,8 @@ export class Relauncher {
   }
 
   /** False: the row is final, or another host's. */
-  async #toRetry({ live, lease, reason }: Relaunch): Promise<boolean> {
+  async #toRetry(relaunch: Relaunch): Promise<boolean> {
+    const { live, lease, reason } = relaunch
     const { browserSessionId, organizationId } = live
     const events = [this.#journal.event('session.lost', organizationId, { browserSessionId, reason })]
     if (lease !== undefined) {
@@ -137,6 +140,7 @@ export class Relauncher {
       },
       this.#journal.append(browserSessionId, events),
     ])
+    relaunch.isReleaseTold = result.ok
     if (result.ok) this.#journal.emit(result.events)
     return result.ok
   }
@@ -178,7 +182,9 @@ export class Relauncher {
   }
 
   /** Ends the session, with what is left of the old browser or of the new one. */
-  async #giveUp({ live, progress, lease, fork }: Relaunch, isOldGone: boolean, error: unknown): Promise<void> {
+  async #giveUp(relaunch: Relaunch, isOldGone: boolean, error: unknown): Promise<void> {
+    const { live, progress, fork } = relaunch
+    const lease = relaunch.isReleaseTold ? undefined : relaunch.lease
     const { network, display, late, untie } = progress
     const closeReason: CloseReason = NotRunningError.is(fork.signal.reason) ? 'shutdown' : 'crashed'
     const end = (browser: BrowserHandle | null) => {
@@ -191,7 +197,7 @@ export class Relauncher {
       browserSessionId: live.browserSessionId,
       error: RunwrightError.is(error) ? error.code : error,
     })
-    await this.#ender.writeFinal(live, { status: statusFor(closeReason), closeReason })
+    await this.#ender.writeFinal(live, { status: statusFor(closeReason), closeReason, lease })
     void late.then((browser) => end(browser))
   }
 }

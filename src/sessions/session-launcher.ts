@@ -21,6 +21,7 @@ import type { LaunchQueue } from './launch-queue.js'
 import type { LaunchSources } from './launch-sources.js'
 import type { LeaseKeeper } from './lease-keeper.js'
 import { type LeaseTerms, leaseColumns } from './lease-terms.js'
+import type { Leftovers } from './leftovers.js'
 import type { SessionPoolSettings } from './options.js'
 import type { OrganizationSlots } from './organization-slots.js'
 import type { PoolGate } from './pool-gate.js'
@@ -34,7 +35,6 @@ import { newLife, type OnBrowserLost } from './session-life.js'
 import type { SessionNetworks } from './session-network.js'
 import type { LiveSession, SessionRegistry } from './session-registry.js'
 import { specKey } from './session-spec.js'
-import type { SessionTeardown } from './session-teardown.js'
 import type { Spare, WarmSpares } from './warm-spares.js'
 
 export interface CreateRequest extends BrowserOptions {
@@ -75,7 +75,7 @@ export class SessionLauncher {
   readonly #journal: SessionJournal
   readonly #watch: BrowserWatch
   readonly #keeper: LeaseKeeper
-  readonly #teardown: SessionTeardown
+  readonly #leftovers: Leftovers
   readonly #networks: SessionNetworks
   readonly #sources: LaunchSources
   readonly #arrival: SessionArrival
@@ -90,7 +90,7 @@ export class SessionLauncher {
     readonly settings: SessionPoolSettings
     readonly registry: SessionRegistry
     readonly journal: SessionJournal
-    readonly teardown: SessionTeardown
+    readonly leftovers: Leftovers
     readonly watch: BrowserWatch
     readonly keeper: LeaseKeeper
     readonly networks: SessionNetworks
@@ -108,7 +108,7 @@ export class SessionLauncher {
     this.#journal = parts.journal
     this.#watch = parts.watch
     this.#keeper = parts.keeper
-    this.#teardown = parts.teardown
+    this.#leftovers = parts.leftovers
     this.#networks = parts.networks
     this.#sources = parts.sources
     this.#arrival = parts.arrival
@@ -246,8 +246,7 @@ export class SessionLauncher {
   async #undo(progress: LaunchProgress, settled: Deferred): Promise<void> {
     const { browserSessionId, late } = progress
     const undo = async (browser: BrowserHandle | null) => {
-      const isGone = await this.#teardown.run({ ...progress, browser }, { isClean: false })
-      if (isGone) this.#registry.unreserve(browserSessionId)
+      await this.#leftovers.end({ ...progress, browser }, { isClean: false }, () => this.#registry.unreserve(browserSessionId))
       settled.resolve()
     }
     if (late === null) return undo(progress.browser)

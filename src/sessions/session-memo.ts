@@ -1,7 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { BrowserStartRequest } from './browser-start.js'
 
 const MEMO_FILE = 'session.json'
 
@@ -24,7 +23,8 @@ const memoSchema = z.object({
 
 export type SessionMemo = z.output<typeof memoSchema>
 
-export async function writeSessionMemo(directory: string, request: BrowserStartRequest): Promise<void> {
+/** @param request - what its browser is started with; anything else in it is left out */
+export async function writeSessionMemo(directory: string, request: object): Promise<void> {
   const memo = memoSchema.parse({ ...request, version: 1 })
   await writeFile(join(directory, MEMO_FILE), JSON.stringify(memo), { mode: 0o600 })
 }

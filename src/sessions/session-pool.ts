@@ -97,10 +97,7 @@ export class SessionPool implements SessionCalls {
     return this.#service.report
   }
 
-  /**
-   * Closes this host's sessions, held ones too (their leases abort), and stops what `start()` started. Detached ones run on, and the next
-   * `start()` of any host of this machine adopts them. The storage stays open.
-   */
+  /** Closes this host's sessions (their leases abort; `detached` ones run on, to be adopted) and what `start()` started; not the storage. */
   stop(): Promise<void> {
     return this.#lifecycle.stop()
   }
@@ -158,8 +155,7 @@ export class SessionPool implements SessionCalls {
   }
 
   /**
-   * Like `occupy`, for a session whose browser is another host's of this machine: connects to it through its DevTools, and hangs up when the
-   * lease ends. One of this host is occupied.
+   * Like `occupy`, for a session of another host of this machine: connects to its browser, and hangs up when the lease ends.
    * @throws {SessionNotAttachableError} `SESSION_NOT_ATTACHABLE` when it was not made `attachable`, or runs on another machine
    * @throws {SessionHostUnavailableError} `SESSION_HOST_UNAVAILABLE` when its host is dead
    * @throws {BrowserLaunchError} `BROWSER_LAUNCH_FAILED` when its browser does not answer, or another one does; the lease is given back
@@ -168,8 +164,8 @@ export class SessionPool implements SessionCalls {
   async attach(params: AttachSessionParams): Promise<SessionLease> {
     const request = parseArgument(attachSchema, params, 'attach')
     this.#assertRunning()
-    const full = { ...request, organizationId: this.#organization(request.organizationId) }
-    return this.#parts.attacher.isOurs(full) ? this.#parts.allocator.occupy({ ...full, priority: 0 }) : this.#parts.attacher.attach(full)
+    const full = { ...request, priority: 0, organizationId: this.#organization(request.organizationId) }
+    return this.#parts.attacher.isOurs(full) ? this.#parts.allocator.occupy(full) : this.#parts.attacher.attach(full)
   }
 
   /**

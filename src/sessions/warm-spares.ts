@@ -3,10 +3,10 @@ import { type AbortFork, forkAbort, type Timer, withDeadline } from '../runtime/
 import { type BrowserStart, type BrowserStartRequest, type LaunchProgress, newProgress, type StartedBrowser } from './browser-start.js'
 import { Deferred } from './deferred.js'
 import type { LaunchQueue } from './launch-queue.js'
+import type { Leftovers } from './leftovers.js'
 import type { SessionPoolSettings } from './options.js'
 import type { SessionRegistry } from './session-registry.js'
 import { specKey } from './session-spec.js'
-import type { SessionTeardown } from './session-teardown.js'
 
 /** A launched, clean browser that is nobody's: without a row, it dies with its host. */
 export interface Spare {
@@ -24,7 +24,7 @@ export interface WarmSparesParts {
   readonly registry: SessionRegistry
   readonly queue: LaunchQueue
   readonly browserStart: BrowserStart
-  readonly teardown: SessionTeardown
+  readonly leftovers: Leftovers
 }
 
 /** Behind every launch that somebody waits for. */
@@ -238,7 +238,7 @@ export class WarmSpares {
   }
 
   async #tearDown(progress: LaunchProgress, isClean: boolean): Promise<void> {
-    const isGone = await this.#parts.teardown.run({ ...progress }, { isClean })
-    if (isGone) this.#parts.registry.removeSpare(progress.browserSessionId)
+    const { leftovers, registry } = this.#parts
+    await leftovers.end({ ...progress }, { isClean }, () => registry.removeSpare(progress.browserSessionId))
   }
 }

@@ -106,6 +106,12 @@ export class FakeBrowserHandle implements BrowserHandle {
     for (const call of what) this.#hanging.add(call)
   }
 
+  /** From now on it answers again to these calls, or to all; those that hang already go on hanging. */
+  resume(...what: readonly FakeHang[]): void {
+    if (what.length === 0) this.#hanging.clear()
+    for (const call of what) this.#hanging.delete(call)
+  }
+
   /** Opens a tab as the site would (a pop-up); it becomes the active page. */
   openPage(url: string): FakePage {
     this.#pageCount += 1

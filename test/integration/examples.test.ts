@@ -47,6 +47,17 @@ describeUnless(missing('chromium'), 'the examples in docs/', () => {
     expect(second.match(/completed {2}click/g)).toHaveLength(2)
   })
 
+  it('persistent-session.ts signs in once: for later runs, new browsers, and another process', async () => {
+    const total = "{ user: 'ada', open: '23,177.75 €' }"
+    const lines = (await run('persistent-session.ts')).trim().split('\n')
+    expect(lines.map((line) => line.trim().replace(/\d+(?=: completed)/, 'PID'))).toEqual([
+      'Signing in: completed',
+      `The next run on the session: completed ${total}`,
+      `A new browser: completed ${total}`,
+      `Process PID: completed ${total}`,
+    ])
+  })
+
   it('guardrails.ts lets nothing out, and says why', async () => {
     const printed = await run('guardrails.ts')
     expect(printed).toContain('Inside: completed, 23,177.75 €\n')

@@ -18,7 +18,7 @@ function documented(file: string, interfaceName: string): Record<string, unknown
 describe('defaults in doc-comments', () => {
   it.each([
     ['supervisor-options.ts', 'StreamingSupervisorOptions', parseSupervisorOptions({ storage: new MemoryStorage() }), 4],
-    ['stream-params.ts', 'StartDisplayParams', startDisplaySchema.parse({ browserSessionId: 'bs_1' }), 4],
+    ['stream-params.ts', 'StartDisplayParams', startDisplaySchema.parse({ browserSessionId: 'bs_1' }), 5],
     ['stream-params.ts', 'IssueTokenParams', issueTokenSchema.parse({ browserSessionId: 'bs_1', scope: 'view' }), 2],
     ['stream-params.ts', 'ScreenshotParams', screenshotSchema.parse({ browserSessionId: 'bs_1' }), 2],
   ])('%s: %s says what the schema does', (file, interfaceName, defaults, count) => {
