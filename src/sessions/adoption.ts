@@ -19,6 +19,7 @@ import { newLife } from './session-life.js'
 import { readSessionMemo, type SessionMemo } from './session-memo.js'
 import type { SessionNetworks } from './session-network.js'
 import type { SessionRegistry } from './session-registry.js'
+import { specKey } from './session-spec.js'
 import type { SessionTeardown } from './session-teardown.js'
 
 const DISPLAY_LIMIT_MS = 5_000
@@ -199,7 +200,7 @@ export class Adoption {
     progress: LaunchProgress,
     proxy: UpstreamProxy | null,
   ): Promise<void> {
-    const { settings, journal, arrival } = this.#parts
+    const { settings, registry, journal, arrival } = this.#parts
     const { clock, hostId, leaseTtlMs } = settings
     const { organizationId, browserSessionId, leaseFence } = row
     const pid = started.browser.process?.pid ?? null
@@ -218,6 +219,7 @@ export class Adoption {
     const start = { ...startRequest(row, memo), proxy }
     const life = newLife({ clock, idleTimeoutMinutes, onBrowserLost: memo.onBrowserLost, start })
     const live = arrival.arrive({ ...progress, organizationId, started, life, isAttached: false, isDetached: true, fence: leaseFence })
+    if (!row.private) registry.setReuseKey(browserSessionId, specKey({ ...start, attachable: memo.attachable }, settings))
     if (row.retiredAt !== null) live.life.unfit = 'drained'
     if (progress.lostReason !== null) arrival.lost(live, progress.lostReason) // it died during the write
     journal.emit(result.events)

@@ -12,6 +12,8 @@ const memoSchema = z.object({
   version: z.literal(1),
   headless: z.boolean(),
   private: z.boolean(),
+  /** As it was asked for: detached ones are attachable in any case. */
+  attachable: z.boolean().default(false),
   extensions: z.array(z.string()).default([]),
   extraHttpHeaders: z.record(z.string(), z.string()).optional(),
   locale: z.string().optional(),
@@ -33,7 +35,7 @@ export async function writeSessionMemo(directory: string, request: object): Prom
 export async function readSessionMemo(directory: string, isPrivate: boolean): Promise<SessionMemo> {
   const text = await readFile(join(directory, MEMO_FILE), 'utf8').catch(() => '{}') // a host that died while it was written
   const found = memoSchema.safeParse(tryParse(text))
-  return found.data ?? { version: 1, headless: true, private: isPrivate, extensions: [], onBrowserLost: 'fail' }
+  return found.data ?? { version: 1, headless: true, private: isPrivate, attachable: false, extensions: [], onBrowserLost: 'fail' }
 }
 
 function tryParse(text: string): unknown {

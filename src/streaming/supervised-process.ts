@@ -90,6 +90,7 @@ export class SupervisedProcess {
   /** It does not keep this process alive, and may outlive it. */
   leave(): void {
     this.#child.unref()
+    for (const pipe of this.#child.stdio.slice(2)) pipe?.destroy()
   }
 
   /** TERM, 2 s, KILL; resolves when it is gone. */

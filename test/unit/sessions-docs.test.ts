@@ -3,7 +3,8 @@ import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import { readErrors } from '../../scripts/docs/error-classes.js'
-import { CLOSE_REASONS, createSessionSchema, sessionPoolOptionsSchema } from '../../src/sessions/options.js'
+import { attachSchema } from '../../src/sessions/attach-options.js'
+import { acquireSchema, CLOSE_REASONS, createSessionSchema, occupySchema, sessionPoolOptionsSchema } from '../../src/sessions/options.js'
 import { SessionPool } from '../../src/sessions/session-pool.js'
 import { statusesBefore, statusFor } from '../../src/sessions/session-status.js'
 import { MemoryStorage } from '../../src/storage/index.js'
@@ -50,6 +51,14 @@ describe('docs/sessions.md', () => {
       // in words: nothing, or something of this process
       else expect(parsed[key] === undefined || isOfTheProcess(key, parsed[key]), key).toBe(true)
     }
+  })
+
+  it('tells every argument of who asks for one', () => {
+    const rows = new Map(rowsAfter('\n### Who asks\n').map(([call, takes]) => [codesOf(call)[0], codesOf(takes)]))
+    expect(rows.get('occupy')?.toSorted()).toEqual(Object.keys(occupySchema.shape).toSorted())
+    expect(rows.get('acquire')?.toSorted()).toEqual(Object.keys(acquireSchema.shape).toSorted())
+    const { wait: _wait, priority: _priority, ...attach } = occupySchema.shape
+    expect(Object.keys(attachSchema.shape)).toEqual(Object.keys(attach))
   })
 
   it('tells every reason for an end, with its status', () => {

@@ -33,6 +33,7 @@ export class Model {
   readonly #calls = new Set<{ readonly name: string; readonly host: ModelHost }>()
   #made = 0
   #skewMs = 0
+  #highestSkewMs = 0
 
   constructor(options: ModelOptions) {
     worlds += 1
@@ -68,13 +69,14 @@ export class Model {
   /** Sets the storage's clock. */
   skew(ms: number): void {
     this.#skewMs += ms
+    this.#highestSkewMs = Math.max(this.#highestSkewMs, this.#skewMs)
     this.clock.skew(ms)
   }
 
   /** Everything works again; a storage's clock that was set back is right again, so that what has lapsed is seen to have. */
   recover(): void {
     for (const host of this.hosts) host.recover()
-    if (this.#skewMs < 0) this.skew(-this.#skewMs)
+    this.skew(this.#highestSkewMs - this.#skewMs)
   }
 
   /** Follows a call: it may only be refused as is known, and has to settle within its time. */

@@ -69,8 +69,8 @@ describe('a detached session', () => {
     expect(driver.adoptions).toMatchObject([{ browserSessionId, detached: true, viewport: DETACHED.viewport, process: handle?.process }])
     expect(await row(storage, browserSessionId)).toMatchObject({ status: 'running', hostId: pool.hostId, leaseFence: 2 })
     expect(pool.stats().running).toBe(1)
-    const next = await pool.occupy({ browserSessionId, ...RUN_2 })
-    expect(next.fence).toBe(3)
+    const next = await pool.acquire({ spec: DETACHED, ...RUN_2 }) // it is as good as a new one
+    expect(next).toMatchObject({ browserSessionId, fence: 3 })
     handle?.crash()
     expect(reasonCode(next)).toBe('SESSION_LOST')
     await pool.stop()

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,10 +12,11 @@ import { type BrowserSession, SessionPool, type SessionPoolOptions, StreamingSup
 import { PlaywrightDriver } from '../../src/playwright/index.js'
 import { collectBrowserProcesses, identify, isProcessAlive, type ProcessEntry } from '../../src/playwright/process-tree.js'
 import { PostgresStorage } from '../../src/postgres/index.js'
+import type { PageDownload } from '../../src/sessions/ports.js'
+import { createSpec, missingBrowser, parsed, startSite, within } from '../integration/playwright-kit.js'
 import { type PostgresServer, startPostgres } from '../support/postgres-server.js'
 import { freshSchema } from '../support/postgres-storages.js'
 import { describeUnless, missing } from '../support/skips.js'
-import { createSpec, missingBrowser, startSite, within } from './playwright-kit.js'
 
 const program = fileURLToPath(new URL('./adoption-host.mts', import.meta.url))
 const RUN = { runnableType: 'workflow_run', runnableId: 'wr_next' }
@@ -59,6 +60,11 @@ describeUnless(missingBrowser ?? missing('tigervnc'), 'sessions that outlive the
       },
       '/dialog': '<title>Dialog</title>',
       '/loop': '<title>Loop</title>',
+      '/files': '<a id="file" href="/file">file</a>',
+      '/file': (_request, response) => {
+        response.setHeader('content-disposition', 'attachment; filename="bill.csv"')
+        response.end('a,b')
+      },
     })
   })
   afterAll(async () => {
@@ -223,13 +229,12 @@ describeUnless(missingBrowser ?? missing('tigervnc'), 'sessions that outlive the
     expect(readdirSync(baseDirectory)).toEqual([])
   })
 
-  it('keep language, time zone, headers, viewport and downloads, and are refused to whoever takes them for another', async () => {
+  it('keep language, time zone, viewport and downloads, and are refused to whoever takes them for another', async () => {
     const driver = new PlaywrightDriver()
     const spec = await createSpec({
       detached: true,
       locale: 'de-CH',
       timezoneId: 'Asia/Tokyo',
-      extraHttpHeaders: { 'x-team': 'blue' },
       viewport: { width: 777, height: 555 },
     })
     const browser = await driver.launch(spec, within(20_000))
@@ -250,6 +255,12 @@ describeUnless(missingBrowser ?? missing('tigervnc'), 'sessions that outlive the
     expect(isProcessAlive(identity)).toBe(true)
     const again = await driver.adopt(adoptSpec, within(10_000))
     expect(await (await again.activePage(within())).evaluate(facts, undefined, within())).toEqual(['de-CH', 'Asia/Tokyo', 777, 555])
+    const download = new Promise<PageDownload>((resolve) => again.onDownload(resolve))
+    const files = await again.newPage(within())
+    await files.navigate(`${site.base}/files`, within())
+    await files.perform({ type: 'click', target: { css: '#file' }, button: 'left', clickCount: 1, ...parsed }, within())
+    expect(readFileSync(await (await download).path(within()), 'utf8')).toBe('a,b')
+    expect(await again.snapshot?.(within())).toMatchObject({ cookies: [] })
     await again.close(within(5_000))
     expect(again.isClosedCleanly).toBe(true)
     await until('its processes are gone', () => !processes.some(isProcessAlive))

@@ -10,8 +10,8 @@ import { WorkflowEngine } from '../../src/engine/index.js'
 import { PlaywrightDriver } from '../../src/playwright/index.js'
 import { type SessionLease, SessionPool, type SessionPoolOptions } from '../../src/sessions/index.js'
 import { FilesystemArtifactStore, MemoryStorage } from '../../src/storage/index.js'
+import { missingBrowser, startSite, within } from '../integration/playwright-kit.js'
 import { describeUnless } from '../support/skips.js'
-import { missingBrowser, startSite, within } from './playwright-kit.js'
 
 const HOLDER = { runnableType: 'test', runnableId: 't_1' }
 

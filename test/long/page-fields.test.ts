@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { PlaywrightPage } from '../../src/playwright/playwright-page.js'
 import type { PageDownload, PageInteraction } from '../../src/sessions/ports.js'
+import { type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from '../integration/playwright-kit.js'
 import { describeUnless } from '../support/skips.js'
-import { type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from './playwright-kit.js'
 
 const FIELDS = `<!doctype html><title>Fields</title><style>.gone{display:none}.tiny{position:absolute;width:1px;height:1px;opacity:0}</style>
 <input id="short" maxlength="4"><input id="pass" type="password" maxlength="3"><input id="number" type="number"><input id="date" type="date">
