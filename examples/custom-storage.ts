@@ -342,9 +342,8 @@ const isComputed = (value: unknown): value is Computed => typeof value === 'obje
 /** A unique key may bind only some rows: those whose columns have one of the values of its `where`. */
 const bounds = ({ where = {} }: UniqueKey) =>
   Object.entries(where).map(([column, wanted]) => [column, [wanted].flat() as unknown[]] as const)
-const boundSql = (key: UniqueKey): string[] => bounds(key).map(([column, values]) => anyOf(column, values))
-const anyOf = (column: string, values: unknown[]) =>
-  values.includes(null) ? `${q(column)} IS NULL` : `${q(column)} IN (${values.map(literal)})`
+const boundSql = (key: UniqueKey): string[] =>
+  bounds(key).map(([column, values]) => `(${values.map((value) => `${q(column)} IS ${literal(value)}`).join(' OR ')})`)
 const isBound = (key: UniqueKey, row: Values): boolean => bounds(key).every(([column, values]) => values.includes(row[column]))
 
 /** Tables, keys and indexes of the manifest, and the events. Names come from the manifest, never from a caller. */
@@ -380,7 +379,7 @@ function addMissingColumns(db: sqlite.Database, table: TableName): void {
 const tableNames = Object.keys(tables) as TableName[]
 const typeOf = { text: 'TEXT', int: 'INTEGER', float: 'REAL', bool: 'INTEGER', json: 'TEXT', instant: 'INTEGER' } as const
 const q = (name: string): string => `"${name}"`
-const literal = (value: unknown): string => (typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(Number(value)))
+const literal = (value: unknown): string => (typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : `${value && Number(value)}`)
 const idOf = (table: TableName, row: object): string => (row as Values)[tableOf(table).primaryKey] as string
 
 /** A value as SQLite holds it: instants in milliseconds, JSON as text. */

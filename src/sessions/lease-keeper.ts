@@ -234,7 +234,9 @@ export class LeaseKeeper implements LeaseActions {
     this.#journal.emit(result.events)
     if (live.lease !== undefined) await this.#heartbeat.extend([live.lease]).catch(() => {}) // the next heartbeat does it
     await isInForce
-    if (!(await this.#checkout.finish(live, record, probing))) return this.#lost(browserSessionId)
+    const isFit = await this.#checkout.finish(live, record, probing)
+    if (!isFit || !this.#registry.isLive(live)) return this.#lost(browserSessionId)
+    if (lease.signal.aborted) throw lease.signal.reason // taken away before it was given
     if (signal?.aborted) {
       await lease.release().catch(() => {}) // lapses after its TTL
       throw signal.reason

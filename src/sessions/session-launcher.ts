@@ -1,4 +1,4 @@
-import { NotRunningError, SessionEndedError } from '../errors/index.js'
+import { BrowserLaunchError, NotRunningError, SessionCrashedError, SessionEndedError } from '../errors/index.js'
 import { type AbortFork, forkAbort } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import type { Changes, CommitResult, NewEvent, NewRow } from '../storage/storage.js'
@@ -128,6 +128,7 @@ export class SessionLauncher {
     const { live, lease } = await this.#launch(request, this.#keeper.terms(request.runnable, 1, request))
     if (lease === null) throw new TypeError('a session with terms has a lease') // unreachable: terms were given
     if (live.isAttached) await this.#holdToPolicy(live, request)
+    if (lease.signal.aborted) throw notToBeHandedOut(lease)
     return lease
   }
 
@@ -360,4 +361,16 @@ export class SessionLauncher {
       ]),
     )
   }
+}
+
+/** Its browser died, or it was taken away, while the session was written down. */
+function notToBeHandedOut({ browserSessionId, signal }: SessionLease): unknown {
+  const { reason } = signal
+  if (!SessionCrashedError.is(reason)) return reason
+  return new BrowserLaunchError(`The browser of session ${browserSessionId} died while it started`, {
+    category: 'crashed',
+    retryable: true,
+    cause: reason,
+    details: { browserSessionId },
+  })
 }

@@ -41,10 +41,11 @@ it('of 64 racers in 4 processes each session has one holder at a time, also when
   const refusals = new Map<string, number>()
   const owners = new Map<string, string>()
   const done = new Set<string>()
+  const clung = new Set<string>()
   try {
     for (let n = 1; n <= HOSTS; n += 1) {
       const hostId = `host_${n}`
-      const argument = JSON.stringify({ connectionString, schema, hostId, owns: OWNED, racers: RACERS, untilMs })
+      const argument = JSON.stringify({ connectionString, schema, hostId, owns: OWNED, racers: RACERS, untilMs, clings: hostId === KILLED })
       const child = spawn(process.execPath, ['--import', 'tsx', program, argument], { stdio: ['pipe', 'pipe', 'inherit'] })
       children.set(hostId, child)
       createInterface(child.stdout as NodeJS.ReadableStream).on('line', (text) => {
@@ -53,11 +54,12 @@ it('of 64 racers in 4 processes each session has one holder at a time, also when
         if (line.held !== undefined) holds.push({ ...line, hostId })
         if (line.refused !== undefined) refusals.set(line.refused, (refusals.get(line.refused) ?? 0) + 1)
         if (line.done === true) done.add(hostId)
+        if (line.clings !== undefined) clung.add(line.clings)
       })
     }
     await until(() => owners.size === HOSTS * OWNED)
     for (const child of children.values()) child.stdin?.write(`${JSON.stringify([...owners.keys()])}\n`)
-    await until(() => holds.length > 100)
+    await until(() => holds.length > 100 && clung.size === 1)
     await sleep(KILL_AFTER_MS)
     const heldByKilled = await rows(`SELECT browser_session_id AS id, lease_fence AS fence FROM "${schema}".browser_sessions
       WHERE lease_holder = '${KILLED}' AND host_id <> '${KILLED}'`)
@@ -79,6 +81,7 @@ it('of 64 racers in 4 processes each session has one holder at a time, also when
     }
     // what the killed one held is given out again; what it owned is marked as orphan
     const isAgain = ({ id, fence }: Row) => holds.some((hold) => hold.held === id && hold.fence > Number(fence))
+    expect(heldByKilled.map(({ id }) => id)).toEqual(expect.arrayContaining([...clung]))
     expect(heldByKilled.filter((row) => !isAgain(row))).toEqual([])
     const ended = await rows(`SELECT host_id, status, close_reason FROM "${schema}".browser_sessions WHERE status <> 'running'`)
     expect(ended).toEqual(Array(OWNED).fill({ host_id: KILLED, status: 'failed', close_reason: 'orphan' }))

@@ -5,7 +5,7 @@ import { PostgresStorage } from '../../src/postgres/index.js'
 import type { SessionLease } from '../../src/sessions/index.js'
 import { FakeBrowserDriver } from '../../src/testing/index.js'
 
-const { connectionString, schema, hostId, owns, racers, untilMs } = JSON.parse(process.argv[2] ?? '{}')
+const { connectionString, schema, hostId, owns, racers, untilMs, clings } = JSON.parse(process.argv[2] ?? '{}')
 const storage = new PostgresStorage({ connectionString, schema })
 const options = { organizationId: 'acme', machineId: 'shared', leaseTtlMs: 3_000, reapIntervalMs: 300, maxSessions: 20 }
 const pool = new SessionPool({ storage, driver: new FakeBrowserDriver(), hostId, ...options })
@@ -18,6 +18,7 @@ const [line] = await new Promise<string[]>((resolve) => process.stdin.once('data
 const sessions: string[] = JSON.parse(line ?? '[]')
 
 let count = 0
+let isClinging = false
 async function race(racer: number): Promise<void> {
   while (Date.now() < untilMs) {
     const browserSessionId = sessions[Math.floor(Math.random() * sessions.length)] ?? ''
@@ -31,6 +32,11 @@ async function race(racer: number): Promise<void> {
       tell({ refused: code })
       await sleep(Math.random() * 20)
       continue
+    }
+    if (clings && !isClinging && !own.includes(browserSessionId)) {
+      isClinging = true
+      tell({ clings: browserSessionId })
+      return // held by the heartbeat until the process is killed
     }
     // by the clock of the machine, which all racers share
     const fromMs = Date.now()

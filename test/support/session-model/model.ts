@@ -1,4 +1,3 @@
-
 import type { SessionLease, SessionPoolOptions } from '../../../src/sessions/index.js'
 import { MemoryStorage, type Storage } from '../../../src/storage/index.js'
 import { FakeClock, sequentialIds } from '../../../src/testing/index.js'
@@ -10,7 +9,7 @@ export const LIMITS = { maxSessions: 3, maxSessionsPerOrganization: 4, maxQueue:
 
 /** What may be said to somebody who does not get what he wants. */
 const REFUSALS =
-  /^(SESSION_(OCCUPIED|ENDED|EXPIRED|NOT_FOUND|NOT_RENEWABLE|HOST_UNAVAILABLE|RETIRED|LOST)|POOL_SATURATED|ACQUIRE_TIMEOUT|BREAKER_OPEN|BROWSER_LAUNCH_FAILED|STALE_LEASE|NOT_RUNNING|STORAGE_FAILED)$/
+  /^(SESSION_(OCCUPIED|ENDED|EXPIRED|NOT_FOUND|NOT_RENEWABLE|HOST_UNAVAILABLE|RETIRED|LOST)|POOL_SATURATED|ACQUIRE_TIMEOUT|BREAKER_OPEN|BROWSER_LAUNCH_FAILED|STALE_LEASE|LEASE_LOST|NOT_RUNNING|STORAGE_FAILED)$/
 
 /** Options of the pools beside the limits. */
 export type ModelOptions = Pick<SessionPoolOptions, 'warm' | 'recycle'>

@@ -63,7 +63,11 @@ function create(step: Of<'create'>, host: ModelHost, model: Model): void {
     onBrowserLost: isRelaunched ? ('relaunch' as const) : ('fail' as const),
     idleTimeoutMinutes: isIdling ? 1 : null,
   }
-  if (!isHeld) return model.follow('create', host, host.pool.create(spec).then((session) => model.know(session)))
+  if (!isHeld) {
+    const created = host.pool.create(spec).then((session) => model.know(session))
+    model.follow('create', host, created)
+    return
+  }
   const runnable = { runnableType: RUNNABLE_TYPE, runnableId: model.nextRunnable() }
   const to = { host, runnableId: runnable.runnableId, requestId: 'first', runnableFence: 0 }
   model.followLease('createOccupied', to, host.pool.createOccupied({ ...spec, runnable }))
@@ -84,7 +88,8 @@ function occupy(step: Of<'occupy'>, host: ModelHost, model: Model): void {
   const session = model.sessions.at(-1 - step.session)
   if (session === undefined) return
   const last = model.ledger.given.findLast(({ lease }) => lease.browserSessionId === session.browserSessionId)
-  const by = step.by === 'stranger' || last === undefined ? { runnableId: model.nextRunnable(), requestId: 'first', runnableFence: 0 } : last
+  const by =
+    step.by === 'stranger' || last === undefined ? { runnableId: model.nextRunnable(), requestId: 'first', runnableFence: 0 } : last
   const { runnableId } = by
   // the same request repeated, or a new life of the same run, whose former one is dead
   const to = { host, runnableId, requestId: by.requestId, runnableFence: step.by === 'newer' ? by.runnableFence + 1 : by.runnableFence }

@@ -71,7 +71,10 @@ const make = {
   }),
   recover: fc.record({ do: fc.constant('recover' as const), host }),
   skewHost: fc.record({ do: fc.constant('skewHost' as const), host, ms: fc.integer({ min: -7_200_000, max: 7_200_000 }) }),
-  skewStorage: fc.record({ do: fc.constant('skewStorage' as const), ms: fc.constantFrom(-3_600_000, -40_000, -5_000, 1_500, 40_000, 3_600_000) }),
+  skewStorage: fc.record({
+    do: fc.constant('skewStorage' as const),
+    ms: fc.constantFrom(-3_600_000, -40_000, -5_000, 1_500, 40_000, 3_600_000),
+  }),
   host: fc.record({ do: fc.constantFrom('die' as const, 'restart' as const), host }),
   advance: fc.record({ do: fc.constant('advance' as const), ms: fc.integer({ min: 0, max: 9_000 }) }),
   wait: fc.record({ do: fc.constant('advance' as const), ms: fc.integer({ min: 20_000, max: 400_000 }) }),
@@ -83,7 +86,11 @@ type Weights = Partial<Record<keyof typeof make, number>>
 
 function schedules(weights: Weights): fc.Arbitrary<Step[]> {
   const arbitraries = Object.entries(weights).map(([name, weight]) => ({ weight, arbitrary: make[name as keyof typeof make] }))
-  return fc.array(fc.oneof(...(arbitraries as { weight: number; arbitrary: fc.Arbitrary<Step> }[])), { minLength: 6, maxLength: 40, size: 'max' })
+  return fc.array(fc.oneof(...(arbitraries as { weight: number; arbitrary: fc.Arbitrary<Step> }[])), {
+    minLength: 6,
+    maxLength: 40,
+    size: 'max',
+  })
 }
 
 const USE: Weights = { occupy: 16, release: 14, commit: 2, renew: 6, renewSession: 2, end: 6, advance: 12 }

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
-import { LeaseRecord } from '../../../src/sessions/lease-record.js'
 import type { SessionPool } from '../../../src/sessions/index.js'
+import { LeaseRecord } from '../../../src/sessions/lease-record.js'
 import { SessionLease } from '../../../src/sessions/session-lease.js'
 import { Waiter } from '../../../src/sessions/waiter.js'
 import type { FakeBrowserDriver } from '../../../src/testing/index.js'
