@@ -131,10 +131,21 @@ export class ActionAttempt {
   async #afterwards(browser: BrowserHandle, action: PageAction, options: PageOperationOptions): Promise<void> {
     if (NAVIGATING_ACTIONS.has(action.type)) {
       this.#page = await browser.activePage(options)
-      await this.#page.settle({ ...options, timeoutMs: Math.min(options.timeoutMs, SETTLE_LIMIT_MS) })
+      const limits = { ...options, timeoutMs: Math.min(options.timeoutMs, SETTLE_LIMIT_MS) }
+      await this.#page.settle(limits)
+      if (this.#context.scope !== null) await this.#letLeave(this.#page, limits)
     } else if (TAB_ACTIONS.has(action.type)) {
       this.#page = browser.pages().length === 0 ? null : await browser.activePage(options)
     }
+  }
+
+  /**
+   * A form's submission and what a script puts off begin a moment after the action: under a policy they are waited for, so that where they
+   * lead counts as this action's doing. The look waits for two frames of the page, as every reading does.
+   */
+  async #letLeave(page: PageDriver, limits: PageOperationOptions): Promise<void> {
+    await page.fingerprint(limits).catch(() => {}) // it is leaving, or gone
+    if (!page.isClosed()) await page.settle(limits)
   }
 
   #outcome(performed: Performed, error: ActionError | null): AttemptOutcome {

@@ -7,7 +7,7 @@ export interface ScopeRefusal extends NetworkRefusal {
   readonly url?: string
 }
 
-/** What a guardrail is asked about; secrets in the action are references. */
+/** What a guardrail is asked about; secrets in it are placeholders, `{{ KEY.password }}`. */
 export interface GuardrailRequest {
   readonly organizationId: string
   readonly workflowRunId: string

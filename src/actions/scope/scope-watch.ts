@@ -1,12 +1,12 @@
 import type { Action } from '../../definition/index.js'
-import { ActionError } from '../../errors/index.js'
+import { ActionError, type Json } from '../../errors/index.js'
 import type { Clock } from '../../runtime/index.js'
 import type { BlockedRequest, BrowserHandle, PageDriver, PageOperationOptions } from '../../sessions/ports.js'
 import type { ActionContext } from '../action-context.js'
 import type { ActionScope, ScopeRefusal } from './action-scope.js'
 import { canonicalHost } from './hosts.js'
 import { blocked } from './refuse-action.js'
-import { findStrays, refusalOfRequest, type Stray, undoStrays } from './stray-pages.js'
+import { findStrays, leaveErrorPages, refusalOfRequest, type Stray, undoStrays } from './stray-pages.js'
 
 /**
  * Address of each page, by its id, when the pages of a scope were looked at last. Kept over the actions of an execution: what happens
@@ -38,13 +38,16 @@ export class ScopeWatch {
     const { scope } = this.#context
     await this.#browser.setBlinders(scope?.blinders ?? [], options) // also without any: a lease before may have left some
     if (scope === null) return page
+    if (!lastPlaces.has(scope)) await leaveErrorPages(this.#browser.pages(), scope, this.#clock)
     for (const stray of await this.#undoStrays(scope)) {
       // one that a request explains has its event already
       if (stray.request === null) scope.network.onBlocked(asRequest(stray.refusal))
     }
     const here = page.isClosed() ? await this.#browser.activePage(options) : page
-    const { organizationId, workflowRunId, blockLabel } = this.#context
-    const request = { organizationId, workflowRunId, blockLabel, action: bound, page: { url: here.url() }, signal: options.signal }
+    const { organizationId, workflowRunId, blockLabel, texts } = this.#context
+    // guardrails write down what they are asked: a handler's actions hold secrets as they are, and pages put them into addresses
+    const action = texts.redact(bound as unknown as Json) as unknown as Action
+    const request = { organizationId, workflowRunId, blockLabel, action, page: { url: texts.redact(here.url()) }, signal: options.signal }
     const refusal = await scope.review(request)
     if (refusal !== null) throw blocked(refusal)
     return here

@@ -94,12 +94,24 @@ export async function undoStrays({ strays, scope, browser, places, clock }: Undo
   await Promise.all(strays.map(undo))
 }
 
+/**
+ * Takes tabs off error pages that an earlier holder of the browser left, as nobody knows any more what they failed for: to the page before
+ * when that one is in scope, else to an empty page. Never rejects.
+ */
+export async function leaveErrorPages(pages: readonly PageDriver[], scope: ActionScope, clock: Clock): Promise<void> {
+  const left = pages.filter((page) => !page.isClosed() && isErrorPage(page))
+  const leave = (page: PageDriver) => bounded(clock, UNDO_LIMIT_MS, (options) => goBackOrEmpty(page, scope, options)).catch(() => {})
+  await Promise.all(left.map(leave)) // one that does not let go is as it was
+}
+
 async function bringBack(page: PageDriver, scope: ActionScope, wasAt: string, options: PageOperationOptions): Promise<void> {
-  if (/^https?:/.test(wasAt) && scope.checkUrl(wasAt, 'page') === null) {
-    await page.goBack(options).catch(() => {}) // then it is emptied
-    if (!isErrorPage(page) && refusalOf(scope, page) === null) return
-  }
+  if (/^https?:/.test(wasAt) && scope.checkUrl(wasAt, 'page') === null) return goBackOrEmpty(page, scope, options)
   await page.navigate('about:blank', options)
+}
+
+async function goBackOrEmpty(page: PageDriver, scope: ActionScope, options: PageOperationOptions): Promise<void> {
+  await page.goBack(options).catch(() => {}) // then it is emptied
+  if (isErrorPage(page) || refusalOf(scope, page) !== null) await page.navigate('about:blank', options)
 }
 
 function bounded<T>(clock: Clock, timeoutMs: number, run: (options: PageOperationOptions) => Promise<T>): Promise<T> {

@@ -97,9 +97,9 @@ it('of 64 racers in 4 processes each session has one holder at a time, also when
   async function rows(text: string): Promise<Row[]> {
     return (await reader.query(text)).rows as Row[]
   }
-}, 60_000)
+}, 120_000)
 
-async function until(isSo: () => boolean, timeoutMs = 30_000): Promise<void> {
+async function until(isSo: () => boolean, timeoutMs = 60_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!isSo()) {
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms`)

@@ -7,8 +7,8 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { findChromium, PlaywrightDriver } from '../../src/playwright/index.js'
 import { collectBrowserProcesses } from '../../src/playwright/process-tree.js'
+import { createSpec, type Launched, launchBrowser, missingBrowser, startSite, within } from '../integration/playwright-kit.js'
 import { describeUnless } from '../support/skips.js'
-import { createSpec, type Launched, launchBrowser, missingBrowser, startSite, within } from './playwright-kit.js'
 
 const native = async (launched: Launched) => (await launched.browser.activePage(within())).native() as Page
 

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { MemoryStorage, SessionPool, type SessionPoolOptions, StreamingSupervisor } from '../../src/index.js'
 import { PlaywrightDriver } from '../../src/playwright/index.js'
 import { isProcessAlive } from '../../src/playwright/process-tree.js'
+import { missingBrowser, startSite } from '../integration/playwright-kit.js'
 import { describeUnless, missing } from '../support/skips.js'
-import { missingBrowser, startSite } from './playwright-kit.js'
 
 const RUN_1 = { runnableType: 'workflow_run', runnableId: 'wr_1' }
 
