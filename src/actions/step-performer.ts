@@ -4,7 +4,14 @@ import { type Clock, sleep } from '../runtime/index.js'
 import type { ActionContext } from './action-context.js'
 import type { ActionEnding, ActionResult, Recovery } from './action-result.js'
 import type { HandOver, StepRecorder } from './sequence-ports.js'
-import { nextMove, type RecoveryMove, type StepFailure, type StepRecoveryState, touchesElement } from './step-recovery-policy.js'
+import {
+  isFinalFailure,
+  nextMove,
+  type RecoveryMove,
+  type StepFailure,
+  type StepRecoveryState,
+  touchesElement,
+} from './step-recovery-policy.js'
 
 /** How an attempt at a step is made. */
 export interface StepAttempt {
@@ -93,7 +100,18 @@ export class StepPerformer {
     } catch {
       return { ...end, failure: { code: end.failure?.code ?? 'ACTION_FAILED', status: 'canceled', phase: 'action' } }
     }
-    return this.#attempt(move === 'ask_again')
+    if (move === 'repeat') return this.#attempt(false)
+    const asked = await this.#attempt(true)
+    if (end.failure?.phase !== 'action') return asked
+    if (asked.failure === null) this.#saveAction()
+    // an action of unknown effect, and its assert does not hold: what failed is the action
+    return asked.failure === null || asked.ending !== null || isFinalFailure(asked.failure) ? asked : end
+  }
+
+  /** What must hold after the action does: it did what it should, although it failed. */
+  #saveAction(): void {
+    if (this.#action === null) return
+    this.#action = { ...this.#action, status: 'completed', error: null, value: null, recoveryUsed: this.#recovery }
   }
 
   async #attempt(onlyAssert: boolean): Promise<StepAttemptEnd> {
@@ -123,7 +141,7 @@ export class StepPerformer {
     const status = context.signal.aborted ? 'canceled' : 'failed'
     this.#record(stepId, completed ? 'completed' : status, reason ?? null, tokens)
     if (!completed) return { ...end, error: agentFailed(error, reason, context), failure: { code: 'AGENT_FAILED', status, phase } }
-    if (this.#action !== null) this.#action = { ...this.#action, status: 'completed', error: null, value: null, recoveryUsed: 'agent' }
+    this.#saveAction()
     const done: StepAttemptEnd = { error: null, failure: null, ending: null, action: this.#action, asserted: null }
     return step.assert === null ? done : this.#attempt(true)
   }
@@ -142,6 +160,7 @@ export class StepPerformer {
       type,
       isRepeatable: step.idempotent ?? (step.action === null ? false : isIdempotent(step.action)),
       seeksAlternatives: alternativeTargets && type !== null && touchesElement(type),
+      hasAssert: step.assert !== null,
       hasAgent: handOver !== undefined,
       failure,
       repetitions: this.#repetitions,

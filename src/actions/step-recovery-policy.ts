@@ -32,6 +32,8 @@ export interface StepRecoveryState {
   /** Whether other ways to find its element may be tried. */
   readonly seeksAlternatives: boolean
   readonly hasAgent: boolean
+  /** Whether it says what must hold after it. */
+  readonly hasAssert: boolean
   readonly failure: StepFailure
   /** Repetitions so far, those of its `assert` alone included. */
   readonly repetitions: number
@@ -89,9 +91,11 @@ export function isFinalFailure({ status, code }: Pick<StepFailure, 'status' | 'c
 
 const repeats = (mode: StepFailureMode) => mode === 'retry' || mode === 'agent'
 
-function repetition({ failure, isRepeatable, type }: StepRecoveryState): RecoveryMove | null {
+function repetition({ failure, isRepeatable, type, hasAssert }: StepRecoveryState): RecoveryMove | null {
   if (isRepeatable) return 'repeat'
   if (failure.phase === 'assert') return 'ask_again'
+  // it may have done what it should all the same
+  if (failure.code === 'ACTION_TIMEOUT' && type !== null && hasAssert) return 'ask_again'
   return type !== null && provesNoEffect(type, failure.code) ? 'repeat' : null
 }
 

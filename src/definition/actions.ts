@@ -33,7 +33,7 @@ const common = {
    * (`retry`), or again and then handed to the agent (`agent`). @default 'abort'
    */
   onFailure: z.enum(STEP_FAILURE_MODES).default('abort'),
-  /** Whether the step may be performed again when it is unknown if it took effect. Without it, by its type: see `isIdempotent`. */
+  /** Whether the step may be performed again when it is unknown if it took effect. Without it, by its type: clicks, keys, uploads, drops, added text, tabs and going back may not. */
   idempotent: z.boolean().optional(),
 }
 

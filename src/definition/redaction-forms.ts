@@ -73,7 +73,7 @@ const unpercent: Decode = (text) =>
 const unform: Decode = (text) => {
   if (!text.includes('+')) return undefined
   const blanks = text.replaceAll('+', ' ')
-  return unpercent(blanks) ?? { text: blanks, origin: Array.from({ length: text.length + 1 }, (_, at) => at) }
+  return unpercent(blanks) ?? { text: blanks, origin: identity(text) }
 }
 
 const HTML_ESCAPE = /&(?:amp|lt|gt|quot|apos|nbsp|#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6}));/g
@@ -95,12 +95,23 @@ const unescapeHtml: Decode = (text) =>
       })
     : undefined
 
+/** The hex digits of percent-encoding in upper case, everything else as it is. */
+const upperHex: Decode = (text) =>
+  text.includes('%') ? { text: text.replace(PERCENT_RUN, (run) => run.toUpperCase()), origin: identity(text) } : undefined
+
+const identity = (text: string): readonly number[] => Array.from({ length: text.length + 1 }, (_, at) => at)
+
 const WAYS: readonly (readonly Decode[])[] = [
   [unescapeJson],
   [unescapeJson, unescapeJson],
   [unpercent],
   [unpercent, unpercent],
+  [upperHex],
   [unescapeHtml],
+  [unescapeHtml, unpercent],
+  [unescapeHtml, upperHex],
+  [unescapeHtml, unescapeHtml],
+  [unescapeJson, unescapeHtml],
   [unform],
   [unescapeJson, unpercent],
   [unescapeJson, unform],
@@ -120,6 +131,19 @@ export function* readingsOf(text: string): Generator<Reading> {
   }
 }
 
+/** Whether some way of reading may give another text. */
+export const isEncoded = (text: string): boolean => /[%\\+&]/.test(text)
+
+/** A text in lower case, as host names are. */
+export const lowerCase = (text: string): Reading =>
+  read(text, /\p{Lu}/gu, ([letter]) => [[letter.toLowerCase(), 0]]) ?? { text, origin: identity(text) }
+
+/** The ways to read a text that may hold a host name: the text and its readings, all in lower case. */
+export function* hostReadingsOf(text: string): Generator<Reading> {
+  yield lowerCase(text)
+  for (const reading of readingsOf(text)) yield compose(reading, lowerCase(reading.text))
+}
+
 const compose = (outer: Reading, inner: Reading): Reading => ({
   text: inner.text,
   origin: inner.origin.map((at) => outer.origin[at] ?? 0),
@@ -134,6 +158,39 @@ export function base64Forms(value: string): readonly string[] {
     const form = encoded.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + bytes.length) * 8) / 6))
     return [form, form.replaceAll('+', '-').replaceAll('/', '_')]
   })
+}
+
+/**
+ * The texts by which an address shows that it holds a value, percent-encoded parts with upper-case digits, and what a reader of such an
+ * address takes for it. They differ from the value's own encoding where it holds a `%41`: addresses leave that as it is.
+ */
+export function addressForms(value: string): readonly string[] {
+  const wellFormed = Buffer.from(value, 'utf8').toString('utf8')
+  const url = new URL('https://a.test/')
+  // by the setters: an address as a whole would lose blanks at its end
+  url.hash = `#${value}`
+  url.search = `?${value}`
+  url.pathname = `/${value}`
+  const encoded = [encodeURI(wellFormed), encodeURIComponent(wellFormed), url.hash.slice(1), url.search.slice(1), url.pathname.slice(1)]
+  // shorter ones have lost a part: `..` takes away the folder before it
+  const kept = encoded.filter((form) => form.length >= value.replace(/[\t\n\r]/g, '').length && form !== '')
+  const decoded = unpercent(value)?.text
+  const forms = kept.map((form) => upperHex(form)?.text ?? form)
+  return [...new Set(decoded === undefined ? forms : [...forms, decoded])]
+}
+
+/** The text by which a name of a file shows that it holds a value: browsers and ours put `_` for what file systems do not take. */
+export function filenameForms(value: string): readonly string[] {
+  const form = value.replaceAll(/[\p{Cc}<>:"/\\|?*]/gu, '_')
+  // of a value that is hardly more than such characters, too much else would look the same
+  return form !== value && form.replaceAll('_', '').length >= 5 ? [form] : []
+}
+
+/** The text by which a host name shows that it holds a value, where it can hold it. */
+export function hostForms(value: string): readonly string[] {
+  const address = `https://${value}.a.test/`
+  const host = URL.canParse(address) ? new URL(address).hostname : ''
+  return host.endsWith('.a.test') ? [host.slice(0, -'.a.test'.length)] : []
 }
 
 /** The forms of a value as a whole text: as it is, and encoded. */

@@ -113,6 +113,12 @@ export class SecretReferences {
     return this.#redactor.redact(this.display(value))
   }
 
+  /** Like `redact`, of a text that holds a host name: a page may have put a secret there, and hosts lose their capitals. */
+  redactHost(text: string): string {
+    this.#redactor ??= createRedactor([...this.#known.values()])
+    return this.#redactor.redactHost(this.#displayText(text))
+  }
+
   #displayText(text: string): string {
     if (!text.includes('\u27e6secret:')) return text
     return text.replaceAll(this.#pattern, (_, key: string, field?: string) => `{{ ${field === undefined ? key : `${key}.${field}`} }}`)

@@ -31,7 +31,7 @@ export interface SelectorRule {
   all?: true | undefined
   /** Makes a list of objects, one a match; its rules are relative to the match. */
   each?: Selectors | undefined
-  /** Regular expression over the text; its first group, or the whole match when it has none. Not a template. */
+  /** Regular expression over the text; its first group, or the whole match when it has none. Not a template. Of a text the first 100,000 characters are searched, for 250 ms. */
   pattern?: string | undefined
   /** How the text becomes a value. Numbers are read with locale separators, URLs are made absolute. @default 'string' */
   type?: RuleType | undefined

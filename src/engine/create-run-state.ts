@@ -5,6 +5,7 @@ import { BlockJournal } from './block-journal.js'
 import { summarizeBlocks } from './block-summary.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
 import { RunElements } from './element-memory.js'
+import { minutesForPeople } from './people-session.js'
 import { PinnedPlaybooks } from './pinned-playbooks.js'
 import { RunBrowser } from './run-browser.js'
 import type { RunEnvironment } from './run-environment.js'
@@ -53,13 +54,14 @@ export function createRunState(params: CreateRunStateParams): RunState {
     workflow: workflow.row,
     journal,
     browserSessionId: () => browser.lease?.browserSessionId ?? run.browserSessionId,
-    redact: (value) => secrets.redact(value) as typeof value,
+    redactHost: (text) => secrets.redactHost(text),
   })
   const browser: RunBrowser = new RunBrowser({
     networkPolicy: () => guard.scope?.network ?? null,
     sessions: environment.sessions,
     profile: new RunProfile({ sessions: environment.sessions, run, workflow: workflow.row }),
     run,
+    minutesForPeople: minutesForPeople(workflow.blocks.values()),
     clock,
     signal,
     onLost: params.onBrowserLost,

@@ -23,6 +23,8 @@ export interface RunBrowserOptions {
   readonly run: RunRow
   /** What a private browser begins with, and what becomes of its state. */
   readonly profile: RunProfile
+  /** How long a private browser lives that waits for people, in minutes; null: the run waits for nobody. */
+  readonly minutesForPeople: number | null
   readonly clock: Clock
   /** What its requests are held to; null: nothing. */
   readonly networkPolicy: () => NetworkPolicy | null
@@ -60,9 +62,10 @@ export class RunBrowser {
     return this.#options.run.browserSessionId === null || this.#options.run.ownsSession
   }
 
-  /** Whether the browser is there already, somewhere: a run that cannot have it fails before its first block. */
+  /** Whether the browser is had before the first block: one that is there already, or that people are to look at. Without it, the run fails. */
   get isGiven(): boolean {
-    return !this.isPrivate || this.#options.run.browserAddress !== null
+    const { run, sessions, minutesForPeople } = this.#options
+    return !this.isPrivate || run.browserAddress !== null || (minutesForPeople !== null && sessions !== undefined)
   }
 
   /** The browser; occupies the named session, or makes a private one. Concurrent calls share one. */
@@ -148,6 +151,7 @@ export class RunBrowser {
             priority: run.priority,
             ...(run.browserAddress === null ? {} : { browserAddress: run.browserAddress }),
             ...(browserProfileId === null ? {} : { browserProfileId }),
+            ...(this.#options.minutesForPeople === null ? {} : { timeoutMinutes: this.#options.minutesForPeople }),
           })
     if (signal.aborted) {
       await this.#giveBack(lease)

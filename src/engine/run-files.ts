@@ -37,8 +37,9 @@ export interface SaveRunFileParams {
   readonly signal: AbortSignal
 }
 
-/** Stores a file of a run as an artifact, under the conditions of the run's lease. */
-export async function saveRunFile({ state, entry, type, filename, body, signal }: SaveRunFileParams): Promise<DownloadedFile> {
+/** Stores a file of a run as an artifact, under the conditions of the run's lease; its name holds no secret, whoever chose it. */
+export async function saveRunFile({ state, entry, type, body, signal, ...named }: SaveRunFileParams): Promise<DownloadedFile> {
+  const filename = String(state.secrets.redact(named.filename))
   const row = await state.environment.artifacts.save({
     organizationId: entry.organizationId,
     type,

@@ -1,5 +1,4 @@
 import type { ScopeGuard } from '../actions/index.js'
-import type { Json } from '../errors/index.js'
 import type { EventPayload } from '../events/index.js'
 import type { BlockedRequest } from '../sessions/index.js'
 import type { RunRow, WorkflowRow } from '../storage/index.js'
@@ -12,7 +11,8 @@ export interface RunGuardOptions {
   readonly workflow: WorkflowRow
   readonly journal: Pick<RunJournal, 'stageEvent' | 'flushSoon'>
   readonly browserSessionId: () => string | null
-  readonly redact: <T extends Json>(value: T) => T
+  /** Takes secrets out of a text that holds a host name. */
+  readonly redactHost: (text: string) => string
 }
 
 /** Different requests of a run that are written down: a page must not be able to flood the run's stream. */
@@ -66,9 +66,10 @@ export class RunGuard {
       return
     }
     if (this.#requests.size >= MAX_REQUESTS) return
-    const { journal, run, browserSessionId, redact } = this.#options
+    const { journal, run, browserSessionId, redactHost } = this.#options
     const { workflowRunId } = run
-    const payload = redact({ workflowRunId, browserSessionId: browserSessionId(), host, port, rule, reason, url: url ?? null })
+    const shown = { host: redactHost(host), port, rule, reason: redactHost(reason), url: url === undefined ? null : redactHost(url) }
+    const payload = { workflowRunId, browserSessionId: browserSessionId(), ...shown }
     this.#requests.set(key, { payload, count: 1, isSummedUp: false })
     journal.stageEvent('request.blocked', { ...payload, count: 1 })
     journal.flushSoon()

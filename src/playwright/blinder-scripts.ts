@@ -5,6 +5,7 @@ export type Blind = BlinderSettings | null
 
 interface Acted extends PageElement {
   readonly control?: unknown
+  readonly options?: ArrayLike<PageElement & { readonly value: string; readonly label: string }>
   readonly form?: { readonly elements: ArrayLike<PageElement> } | null
   getBoundingClientRect(): { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
   scrollIntoViewIfNeeded?(): void
@@ -57,16 +58,18 @@ function guardOf(this: GuardTools, { selectors, key, token }: BlinderSettings): 
 export interface RefusalParams {
   readonly blind: BlinderSettings
   readonly isPointer: boolean
+  readonly isLabeled: boolean
   readonly key: string
 }
 
 /** Runs in the page, as text: what is asked of an element before it is acted on. Empty: nothing is against it. */
-function refusal(this: GuardTools, element: Acted, { blind, isPointer, key }: RefusalParams): string {
+function refusal(this: GuardTools, element: Acted, { blind, isPointer, isLabeled, key }: RefusalParams): string {
   const guard = this.guardOf(blind)
   guard.apply()
   if (guard.isBlinded(element)) return 'it is behind a blinder'
   const label = element.closest('label') as Acted | null
-  if (isPointer && label !== null && guard.isBlinded(label.control)) return 'its label stands for an element behind a blinder'
+  if ((isPointer || isLabeled) && label !== null && guard.isBlinded(label.control))
+    return 'its label stands for an element behind a blinder'
   if (/(^|\+)(Enter|NumpadEnter)$/.test(key)) {
     const buttons = Array.from(element.form?.elements ?? []).filter((one) => /^(submit|image)$/.test(one.type ?? ''))
     if (guard.isBlinded(buttons[0])) return 'the key would press a button behind a blinder'
@@ -81,6 +84,24 @@ function refusal(this: GuardTools, element: Acted, { blind, isPointer, key }: Re
     hit = inner
   }
   return guard.isBlinded(hit) ? 'an element behind a blinder lies over it' : ''
+}
+
+/** Arguments of {@link choiceRefusal}. */
+export interface ChoiceRefusalParams {
+  readonly blind: BlinderSettings
+  readonly values: readonly string[]
+}
+
+/** Runs in the page, as text: whether an option that is meant is behind a blinder. Empty: none is. */
+function choiceRefusal(this: GuardTools, element: Acted, { blind, values }: ChoiceRefusalParams): string {
+  const guard = this.guardOf(blind)
+  guard.apply()
+  const tidy = (text: string) => text.replace(/\s+/g, ' ').trim()
+  const wanted = values.map(tidy)
+  const control = (element.closest('label') as Acted | null)?.control as Acted | null | undefined
+  const options = Array.from(element.options ?? control?.options ?? [])
+  const meant = options.filter((option) => [option.value, option.label].some((text) => wanted.includes(tidy(text))))
+  return meant.some((option) => guard.isBlinded(option)) ? 'the option is behind a blinder' : ''
 }
 
 /** Runs in the page, as text: the innermost element with the focus, shadow roots entered. */
@@ -126,7 +147,8 @@ function shownText(
 ): string {
   const inside = guard === null ? [] : (guard.within(element) as PageElement[])
   // `innerText` has every option of a list, drawn or not.
-  const isWhole = inside.length === 0 || (element.checkVisibility?.() === true && !inside.some((one) => /^opt/i.test(one.tagName)))
+  const isDrawn = 'innerText' in element && element.checkVisibility?.() === true // an SVG has no `innerText`
+  const isWhole = inside.length === 0 || (isDrawn && !inside.some((one) => /^opt/i.test(one.tagName)))
   // biome-ignore lint/performance/useDomNodeTextContent: the text that a reader sees, without hidden parts
   if (guard === null || isWhole) return element.innerText ?? element.textContent ?? ''
   return this.strippedCopy(element, guard, selectors).textContent ?? '' // not drawn, so that hidden parts would count
@@ -140,6 +162,9 @@ export const READING_TOOLS: ReadingTools = { ...GUARD_TOOLS, strip, strippedCopy
 
 /** Page function: why an element may not be acted on. */
 export const REFUSAL = pageScript(refusal, GUARD_TOOLS)
+
+/** Page function: why an option may not be chosen. */
+export const CHOICE_REFUSAL = pageScript(choiceRefusal, GUARD_TOOLS)
 
 /** Page function: the element that a key would go to. */
 export const FOCUSED = pageScript(focusedElement)

@@ -3,7 +3,16 @@ import type { Target } from '../definition/index.js'
 import { ActionError, InvalidArgumentError } from '../errors/index.js'
 import { type Clock, type Random, raceAbort, sleep } from '../runtime/index.js'
 import type { BlinderSettings } from './blinder-guard.js'
-import { APPLY, type Blind, FIRST_INVALID, FOCUSED, REFUSAL, type RefusalParams } from './blinder-scripts.js'
+import {
+  APPLY,
+  type Blind,
+  CHOICE_REFUSAL,
+  type ChoiceRefusalParams,
+  FIRST_INVALID,
+  FOCUSED,
+  REFUSAL,
+  type RefusalParams,
+} from './blinder-scripts.js'
 import { frameLocators, resolveLocator } from './locators.js'
 
 /** How long a frame may take to hide what it should; one that does not answer draws nothing new either. */
@@ -81,6 +90,8 @@ export interface RefuseBlindedParams {
   readonly target: Target
   /** Whether it is a mouse that acts: what lies over the element counts then. */
   readonly isPointer: boolean
+  /** Whether it would act on the field that a label stands for. */
+  readonly isLabeled?: boolean
   /** The key that it would get; empty: none. */
   readonly key?: string
   readonly limits: Limits
@@ -92,12 +103,23 @@ export interface RefuseBlindedParams {
  * @throws {ActionError} `ACTION_BLOCKED`, with the rule `blinder`
  */
 export async function refuseBlinded(params: RefuseBlindedParams): Promise<void> {
-  const { page, blind, target, isPointer, key = '', limits } = params
+  const { page, blind, target, isPointer, isLabeled = false, key = '', limits } = params
   for (const frame of frameLocators(page, target)) {
-    blockIf(await frame.evaluate<string, RefusalParams>(REFUSAL, { blind, isPointer: false, key: '' }, limits))
+    blockIf(await frame.evaluate<string, RefusalParams>(REFUSAL, { blind, isPointer: false, isLabeled: false, key: '' }, limits))
   }
   const locator = await resolveLocator(page, target)
-  blockIf(await locator.evaluate<string, RefusalParams>(REFUSAL, { blind, isPointer, key }, limits))
+  blockIf(await locator.evaluate<string, RefusalParams>(REFUSAL, { blind, isPointer, isLabeled, key }, limits))
+}
+
+export interface RefuseBlindedOptionParams extends Pick<RefuseBlindedParams, 'page' | 'blind' | 'target' | 'limits'> {
+  /** What is to be chosen: values or labels. */
+  readonly values: readonly string[]
+}
+
+/** Refuses a choice that means an option behind a blinder. */
+export async function refuseBlindedOption({ page, blind, target, values, limits }: RefuseBlindedOptionParams): Promise<void> {
+  const locator = await resolveLocator(page, target)
+  blockIf(await locator.evaluate<string, ChoiceRefusalParams>(CHOICE_REFUSAL, { blind, values }, limits))
 }
 
 /** Refuses a key when the element that has the focus, in whatever frame, is behind a blinder. */
@@ -108,7 +130,12 @@ export async function refuseFocused(page: Page, blind: BlinderSettings, key: str
     const handle = (await raceAbort(inFrame.evaluateHandle<unknown>(FOCUSED), signal)).asElement()
     if (handle === null) return
     try {
-      blockIf(await raceAbort(handle.evaluate<string, RefusalParams>(REFUSAL as never, { blind, isPointer: false, key }), signal))
+      blockIf(
+        await raceAbort(
+          handle.evaluate<string, RefusalParams>(REFUSAL as never, { blind, isPointer: false, isLabeled: false, key }),
+          signal,
+        ),
+      )
       frame = await raceAbort(handle.contentFrame(), signal)
     } finally {
       handle.dispose().catch(() => {}) // its document is gone, and it with it

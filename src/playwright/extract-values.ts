@@ -1,5 +1,6 @@
 import type { Rule, RuleType, SelectorRule, Selectors } from '../definition/index.js'
 import { ActionError, type Json } from '../errors/index.js'
+import { PatternMatcher, PatternTooSlow } from './match-pattern.js'
 import { parseDate } from './parse-date.js'
 import { parseNumber } from './parse-number.js'
 
@@ -29,27 +30,35 @@ export interface PageFacts {
  *
  * @throws {ActionError} `EXTRACTION_FAILED`, naming field and selector: the field that is missing, or that does not fit its type
  */
-export function extractValues(selectors: Selectors, raw: RawFields, facts: PageFacts, path = ''): Record<string, Json> {
+export function extractValues(selectors: Selectors, raw: RawFields, facts: PageFacts): Record<string, Json> {
+  return valuesOf(selectors, raw, { facts, matcher: new PatternMatcher() }, '')
+}
+
+interface Reading {
+  readonly facts: PageFacts
+  readonly matcher: PatternMatcher
+}
+
+function valuesOf(selectors: Selectors, raw: RawFields, reading: Reading, path: string): Record<string, Json> {
   const data: Record<string, Json> = {}
   for (const [field, ruleOrCss] of Object.entries(selectors)) {
     const rule = asRule(ruleOrCss)
-    const where = { field: path === '' ? field : `${path}.${field}`, rule, facts }
+    const where = { field: path === '' ? field : `${path}.${field}`, rule, ...reading }
     // A field may be called __proto__: plain assignment would lose it.
     Object.defineProperty(data, field, { value: fieldValue(where, raw[field]), enumerable: true, writable: true, configurable: true })
   }
   return data
 }
 
-interface Where {
+interface Where extends Reading {
   readonly field: string
   readonly rule: SelectorRule
-  readonly facts: PageFacts
 }
 
 export const asRule = (rule: Rule): SelectorRule => (typeof rule === 'string' ? { css: rule } : rule)
 
 function fieldValue(where: Where, raw: RawField | undefined): Json {
-  const { rule, field, facts } = where
+  const { rule, field } = where
   if (raw?.error !== undefined) throw failure(where, `the selector cannot be used: ${raw.error}`)
   const isList = rule.all === true || rule.each !== undefined
   if (raw === undefined || raw.count === 0) {
@@ -57,14 +66,14 @@ function fieldValue(where: Where, raw: RawField | undefined): Json {
     throw failure(where, 'nothing matches')
   }
   const { each } = rule
-  if (each !== undefined) return (raw.items ?? []).map((item, index) => extractValues(each, item, facts, `${field}[${index}]`))
+  if (each !== undefined) return (raw.items ?? []).map((item, index) => valuesOf(each, item, where, `${field}[${index}]`))
   const values = raw.values.map((text, index) => oneValue({ ...where, field: rule.all === true ? `${field}[${index}]` : field }, text))
   return isList ? values : (values[0] ?? null)
 }
 
 function oneValue(where: Where, text: string | null): Json {
-  const { rule, facts } = where
-  const result = text === null ? new Missing(`the element has no attribute "${rule.attr ?? ''}"`) : convert(text, rule, facts)
+  const { rule } = where
+  const result = text === null ? new Missing(`the element has no attribute "${rule.attr ?? ''}"`) : convert(text, where)
   if (!(result instanceof Missing)) return result
   if (rule.optional === true) return null
   throw failure(where, result.why)
@@ -74,18 +83,16 @@ class Missing {
   constructor(readonly why: string) {}
 }
 
-function convert(text: string, rule: SelectorRule, facts: PageFacts): Json | Missing {
+function convert(text: string, where: Where): Json | Missing {
+  const { rule, facts, matcher } = where
   const trimmed = rule.html === true ? text : text.trim()
-  const found = rule.pattern === undefined ? trimmed : firstGroup(trimmed, rule.pattern)
+  const found = rule.pattern === undefined ? trimmed : matcher.match(trimmed, rule.pattern)
+  if (found instanceof PatternTooSlow) {
+    throw failure(where, `the pattern ${rule.pattern ?? ''} took longer than ${found.limitMs} ms on "${shorten(trimmed)}"`)
+  }
   if (found === null) return new Missing(`"${shorten(trimmed)}" does not fit the pattern ${rule.pattern ?? ''}`)
   const value = toType(found, rule.type ?? 'string', facts)
   return value ?? new Missing(`"${shorten(found)}" is no ${rule.type ?? 'string'}`)
-}
-
-function firstGroup(text: string, pattern: string): string | null {
-  const match = new RegExp(pattern, 'u').exec(text)
-  if (match === null) return null
-  return match.length > 1 ? (match[1] ?? null) : match[0]
 }
 
 /** Reads a text as a value of a type; null where it is none. */

@@ -1,6 +1,7 @@
 import type { Locator } from 'playwright-core'
 import { describeTarget, type Target } from '../definition/index.js'
 import { ActionError } from '../errors/index.js'
+import { type Blind, GUARD_TOOLS, type GuardTools } from './blinder-scripts.js'
 import { type PageElement, pageScript } from './dom.js'
 
 /** For the look at a field after it was filled: one that is gone, or whose page goes elsewhere, is not waited for. */
@@ -32,7 +33,7 @@ function fieldOf(element: Filled): Filled {
   return (element.closest('label') as Filled | null)?.control ?? element
 }
 
-interface FieldTools {
+interface FieldTools extends GuardTools {
   fieldOf: typeof fieldOf
 }
 
@@ -46,20 +47,21 @@ function readField(this: FieldTools, given: Filled): { value: string; hasFocus: 
   return value === null ? null : { value, hasFocus: root.activeElement === element }
 }
 
-const READ_FIELD = pageScript(readField, { fieldOf })
+const READ_FIELD = pageScript(readField, { ...GUARD_TOOLS, fieldOf })
 
-/** Runs in the page, as text: what a list offers and which of it is chosen; null for what is no list. */
-function readOptions(this: FieldTools, given: Filled): { labels: string[]; chosen: string[] } | null {
+/** Runs in the page, as text: what a list offers to who may see it, and which of that is chosen; null for what is no list. */
+function readOptions(this: FieldTools, given: Filled, blind: Blind): { labels: string[]; chosen: string[] } | null {
   const { options } = this.fieldOf(given)
   if (options === undefined) return null
-  const all = Array.from(options)
+  const guard = blind === null ? null : this.guardOf(blind)
+  const all = Array.from(options).filter((option) => guard === null || !guard.isBlinded(option))
   return {
     labels: all.filter((option) => !option.disabled).map((option) => option.label),
     chosen: all.filter((option) => option.selected).map((option) => option.value),
   }
 }
 
-const READ_OPTIONS = pageScript(readOptions, { fieldOf })
+const READ_OPTIONS = pageScript(readOptions, { ...GUARD_TOOLS, fieldOf })
 
 export interface FieldParams {
   readonly locator: Locator
@@ -67,6 +69,7 @@ export interface FieldParams {
   readonly signal: AbortSignal
   /** Null where it could not be read. */
   readonly inputType: string | null
+  readonly blind: Blind
 }
 
 /**
@@ -148,9 +151,9 @@ export function explainFormat(error: unknown, { target, inputType }: FieldParams
 
 const article = (type: string | null) => `${/^[aeiou]/.test(type ?? '') ? 'an' : 'a'} ${type ?? 'typed'}`
 
-async function look<T>({ locator, signal }: FieldParams, read: (element: never) => T | null): Promise<T | null> {
+async function look<T>({ locator, signal, blind }: FieldParams, read: (element: never, blind: Blind) => T | null): Promise<T | null> {
   try {
-    return await locator.evaluate<T | null, undefined>(read as never, undefined, { timeout: LOOK_WITHIN_MS, signal })
+    return await locator.evaluate<T | null, Blind>(read as never, blind, { timeout: LOOK_WITHIN_MS, signal })
   } catch {
     signal.throwIfAborted()
     return null // gone, or on its way elsewhere: its page took it

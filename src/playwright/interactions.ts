@@ -4,7 +4,7 @@ import { ActionError } from '../errors/index.js'
 import { type Clock, withDeadline } from '../runtime/index.js'
 import type { ElementDescriptor, PageInteraction, PageOperationOptions } from '../sessions/ports.js'
 import type { Blind } from './blinder-scripts.js'
-import { refuseBlinded, refuseFocused } from './blinders.js'
+import { refuseBlinded, refuseBlindedOption, refuseFocused } from './blinders.js'
 import { setChecked } from './check-boxes.js'
 import { pageScript } from './dom.js'
 import { type ElementFacts, READ_FACTS, toDescriptor } from './element-descriptor.js'
@@ -51,9 +51,18 @@ const performers: { readonly [T in PageInteraction['type']]: Performer<T> } = {
   uncheck: ({ locator, limits }) => setChecked(locator, false, limits),
   press_key: ({ page, locator, interaction: { key, target }, limits }) =>
     target === undefined ? page.keyboard.press(key) : locator.press(key, limits()),
-  upload_file: ({ page, locator, interaction: { file }, limits }) => uploadFile(page, locator, toInputFile(file), limits),
-  drag_and_drop: async ({ page, locator, interaction: { destination }, limits }) =>
-    locator.dragTo(await resolveLocator(page, destination), limits()),
+  upload_file: ({ page, locator, interaction: { file, target }, limits }) =>
+    uploadFile({ page, locator, target, file: toInputFile(file), limits }),
+  drag_and_drop: async ({ page, locator, interaction: { destination }, limits }) => {
+    await locator.waitFor({ state: 'attached', ...limits() })
+    // Before anything is pressed: the drag itself would look for it with the button down, and name the wrong element.
+    const end = await atDestination(page, destination, limits, async () => {
+      const found = await resolveLocator(page, destination)
+      await found.waitFor({ state: 'attached', ...limits() })
+      return found
+    })
+    await locator.dragTo(end, limits())
+  },
   scroll: ({ page, locator, interaction: { target, direction, amountPx }, limits }) => {
     const step = { direction: direction ?? 'down', amountPx: amountPx ?? null }
     if (target === undefined) return page.evaluate(pageScript(scrollPage), step)
@@ -61,8 +70,18 @@ const performers: { readonly [T in PageInteraction['type']]: Performer<T> } = {
   },
 }
 
+/** What goes wrong with the destination of a drag names the destination. */
+function atDestination<T>(page: Page, destination: Target, limits: () => Limits, call: () => Promise<T>): Promise<T> {
+  const { timeout, signal } = limits()
+  const timeoutMs = Math.round(timeout)
+  return atBoundary({ what: 'drag_and_drop', target: destination, url: page.url(), timeoutMs }, { signal, timeoutMs }, call)
+}
+
 /** The types that the mouse does: what lies over the element gets them. */
 const POINTED: ReadonlySet<PageInteraction['type']> = new Set(['click', 'hover', 'check', 'uncheck', 'drag_and_drop'])
+
+/** The types that act on the field that a label stands for. */
+const LABELED: ReadonlySet<PageInteraction['type']> = new Set(['input_text', 'select_option', 'upload_file'])
 
 export interface PerformInteractionParams {
   readonly page: Page
@@ -77,7 +96,7 @@ export interface PerformInteractionParams {
  * the call's, whichever is shorter.
  */
 export async function performInteraction(params: PerformInteractionParams): Promise<ElementDescriptor | null> {
-  const { page, interaction, options, clock } = params
+  const { page, interaction, blind, options, clock } = params
   const timeoutMs = Math.min(interaction.timeoutMs ?? Number.POSITIVE_INFINITY, options.timeoutMs)
   const { target, type } = interaction
   const run = async (signal: AbortSignal, limits: () => Limits) => {
@@ -88,7 +107,7 @@ export async function performInteraction(params: PerformInteractionParams): Prom
     const perform = performers[type] as Performer<PageInteraction['type']>
     const read = () => (target === undefined ? null : readBeside<ElementFacts>(locator, READ_FACTS, limits(), clock))
     let facts = POINTED.has(type) ? null : read()
-    const field = () => ({ locator, target: target ?? {}, signal, inputType: facts?.current()?.inputType ?? null })
+    const field = () => ({ locator, target: target ?? {}, signal, inputType: facts?.current()?.inputType ?? null, blind })
     try {
       const acting = perform({ page, interaction: interaction as never, locator, limits, field })
       acting.catch(() => {}) // an abort may come before anybody waits for it
@@ -153,10 +172,18 @@ async function refuseHidden({ page, interaction, blind, options }: PerformIntera
   if (blind === null) return
   const { target, type } = interaction
   const key = interaction.type === 'press_key' ? interaction.key : ''
-  if (target !== undefined) await refuseBlinded({ page, blind, target, isPointer: POINTED.has(type), key, limits: limits() })
+  const isLabeled = LABELED.has(type)
+  if (target !== undefined) await refuseBlinded({ page, blind, target, isPointer: POINTED.has(type), isLabeled, key, limits: limits() })
   else if (type === 'press_key') await refuseFocused(page, blind, key, options.signal)
+  if (interaction.type === 'select_option') {
+    const { value, values = [value ?? ''] } = interaction
+    await refuseBlindedOption({ page, blind, target: interaction.target, values, limits: limits() })
+  }
   if (interaction.type === 'drag_and_drop') {
-    await refuseBlinded({ page, blind, target: interaction.destination, isPointer: true, limits: limits() })
+    const { destination } = interaction
+    await atDestination(page, destination, limits, () =>
+      refuseBlinded({ page, blind, target: destination, isPointer: true, limits: limits() }),
+    )
   }
 }
 

@@ -107,7 +107,8 @@ export class PlaywrightPage implements PageDriver {
   }
 
   waitFor(condition: WaitCondition, options: PageOperationOptions): Promise<void> {
-    return waitForCondition(this.#page, condition, options)
+    const { page, clock, blinders } = this.#params
+    return waitForCondition({ page, condition, blind: blinders.settings, options, clock })
   }
 
   settle(options: PageOperationOptions): Promise<void> {

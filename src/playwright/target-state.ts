@@ -66,3 +66,23 @@ function countUnblinded(this: StateTools, all: readonly PageElement[], blind: Bl
 
 /** Page function that counts the elements that may be seen. */
 export const COUNT_UNBLINDED = pageScript(countUnblinded, STATE_TOOLS)
+
+/** Arguments of {@link countShowing}. */
+export interface ShowingParams {
+  readonly blind: Blind
+  readonly text: string
+}
+
+/** Runs in the page, as text: how many of some elements, found by a text, have it without what is blinded. */
+function countShowing(this: StateTools, all: readonly PageElement[], { blind, text }: ShowingParams): number {
+  const { elements, guard } = this.unblinded(all, blind)
+  const tidy = (one: string) => one.replace(/\s+/g, ' ').trim().toLowerCase()
+  const shows = (element: PageElement) => {
+    if (guard === null || guard.within(element).length === 0) return true
+    return tidy(this.strippedCopy(element, guard, blind?.selectors ?? []).textContent ?? '').includes(tidy(text))
+  }
+  return elements.filter(shows).length
+}
+
+/** Page function that counts the elements that show a text. */
+export const COUNT_SHOWING = pageScript(countShowing, STATE_TOOLS)

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type Clock, systemClock } from './clock.js'
 
 /** A signal of its own below others: aborts with them, or alone; `dispose` unties it, so that long-lived parents hold no garbage. */
@@ -10,6 +11,7 @@ export interface AbortFork {
 /** Forks one or more parent signals. (`AbortSignal.any` keeps a reference on every long-lived parent until it is collected.) */
 export function forkAbort(...parents: readonly (AbortSignal | undefined)[]): AbortFork {
   const controller = new AbortController()
+  setMaxListeners(0, controller.signal) // a browser with many tabs is asked for all of them at once
   const untie: (() => void)[] = []
   const dispose = () => {
     for (const off of untie.splice(0)) off()

@@ -18,6 +18,7 @@ const page = (other: string) => `<!doctype html><title>Blinded</title>
 <form onsubmit="hits.push('submit');return false"><input id="amount" value="5"><button class="danger">Pay</button></form>
 <input id="typed" class="danger" value="typed secret">
 <select id="list"><option>one</option><option class="danger" selected>two</option></select>
+<svg id="svg"><text y="20">drawn <tspan class="danger">drawn secret</tspan></text></svg><label id="filelabel">File <input type="file" class="danger"></label>
 <div id="hidden" style="display:none">before <i class="danger">unseen secret</i> after</div>
 <template><p class="danger">template secret</p></template>
 <my-box id="box"><span id="slotted">slotted</span></my-box>
@@ -99,6 +100,29 @@ describeUnless(missingBrowser, 'what is behind a blinder', () => {
     await act({ type: 'press_key', key: '1', target: { css: '#amount' } })
     await act({ type: 'click', target: { css: '#fine', frame: '#cross' } })
     expect(await hits()).toEqual(['ok', 'cover'])
+  })
+
+  it('is no option to choose, and nothing to wait for', async () => {
+    for (const value of ['two', ' two ']) {
+      await expect(act({ type: 'select_option', target: { css: '#list' }, value })).rejects.toMatchObject(refused)
+    }
+    const failed = await act({ type: 'select_option', target: { css: '#list' }, value: 'three' }, 500).catch((error: unknown) => error)
+    expect(failed).toMatchObject({ details: { options: ['one'] } })
+    await act({ type: 'select_option', target: { css: '#list' }, value: 'one' })
+    await expect(act({ type: 'upload_file', target: { css: '#filelabel' }, file: 'data:,x' })).rejects.toMatchObject(refused)
+    const missing = { code: 'TARGET_NOT_FOUND' }
+    const wait = (condition: Parameters<typeof driver.waitFor>[0]) => driver.waitFor(condition, within(400))
+    for (const target of [{ css: '#delete' }, { css: '#nested' }, { css: '#in', frame: '#same' }, { css: '#fine', frame: '#away' }]) {
+      await expect(wait({ target, state: 'attached' }), JSON.stringify(target)).rejects.toMatchObject(missing)
+      await wait({ target, state: 'detached' })
+    }
+    await wait({ target: { css: '#hidden' }, state: 'attached' })
+    await wait({ target: { css: 'p', frame: '#same' }, state: 'visible' })
+    await expect(wait({ target: { css: '#ok' }, state: 'hidden' })).rejects.toMatchObject({ code: 'ACTION_TIMEOUT' })
+    for (const text of ['Account secret', 'secret balance', 'Delete account'])
+      await expect(wait({ text }), text).rejects.toMatchObject(missing)
+    for (const text of ['of Ada', 'OK']) await wait({ text })
+    expect(await driver.extract({ svg: { css: '#svg' }, part: { css: '#svg text' } }, within())).toEqual({ svg: 'drawn', part: 'drawn' })
   })
 
   it('gets no key, in any frame', async () => {

@@ -45,6 +45,10 @@ describeUnless(missingBrowser, 'every action', () => {
         '<title>Tabs</title><a id="blank" target="_blank" href="/plain">blank</a><button id="pop" onclick="window.open(\'/plain\',\'w\',\'width=500,height=600\')">pop</button>',
       '/look':
         '<title>Look</title><h1>Head</h1><input aria-label="Name" value="Ada"><input type="password" aria-label="Pass" value="hunter2"><button onclick="this.textContent=+this.textContent+1">0</button><p id="p">text</p>',
+      '/files':
+        '<title>Files</title><input id="text"><textarea id="area"></textarea><button id="none">None</button><input id="file" type="file" hidden><button id="opens" onclick="file.click()">Open</button>',
+      '/drag':
+        '<title>Drag</title><div id="from" onmousedown="out.textContent=\'pressed\'">from</div><i class="bin">a</i><i class="bin">b</i><p id="out"></p>',
       '/draws':
         '<title>Draws</title><button onclick="requestAnimationFrame(()=>{out.textContent=\'drawn\'})">draw</button><p id="out">before</p>',
     })
@@ -101,6 +105,30 @@ describeUnless(missingBrowser, 'every action', () => {
   ])('works %s', async (_where, at) => {
     await driver.navigate(`${site.base}/`, within())
     await doEverything(driver, at)
+  })
+
+  it('gives no file to what takes none, and says when no chooser opens', async () => {
+    await driver.navigate(`${site.base}/files`, within())
+    const upload = (css: string) =>
+      driver.perform({ ...parsed, type: 'upload_file', target: { css }, file: 'data:,x' } as never, within(1_500))
+    for (const css of ['#text', '#area']) {
+      await expect(upload(css)).rejects.toMatchObject({ code: 'ACTION_FAILED', message: expect.stringContaining('takes no file') })
+      expect((await driver.inspect({ css }, within())).value).toBe('')
+    }
+    await expect(upload('#none')).rejects.toMatchObject({ code: 'ACTION_TIMEOUT', message: expect.stringContaining('no file chooser') })
+    await expect(upload('#gone')).rejects.toMatchObject({ code: 'TARGET_NOT_FOUND' })
+    await upload('#opens')
+    expect((await driver.inspect({ css: '#file' }, within())).value).toContain('file')
+  })
+
+  it('names the destination of a drag that is not there or not one, with nothing pressed', async () => {
+    await driver.navigate(`${site.base}/drag`, within())
+    const drag = (destination: string, target = '#from') =>
+      driver.perform({ ...parsed, type: 'drag_and_drop', target: { css: target }, destination: { css: destination } } as never, within(700))
+    await expect(drag('#no')).rejects.toMatchObject({ code: 'TARGET_NOT_FOUND', message: expect.stringContaining('css "#no"') })
+    await expect(drag('.bin')).rejects.toMatchObject({ code: 'TARGET_AMBIGUOUS', message: expect.stringContaining('css ".bin"') })
+    await expect(drag('#no', '#lost')).rejects.toMatchObject({ code: 'TARGET_NOT_FOUND', message: expect.stringContaining('css "#lost"') })
+    expect(await driver.textOf({ css: '#out' }, within())).toBe('')
   })
 
   it('works in new tabs and pop-up windows', async () => {

@@ -51,6 +51,8 @@ export class ModelHost {
   readonly baseDirectory: string
   readonly #disconnected = new Set<FakeBrowserHandle>()
   isDead = false
+  /** Whether its pool is being stopped to be started again: a browser that cannot be ended then is the machine’s. */
+  isRestarting = false
 
   constructor(hostId: string, world: HostWorld) {
     const { options, ids, onViolation } = world

@@ -32,6 +32,7 @@ export class Model {
   readonly #calls = new Set<{ readonly name: string; readonly host: ModelHost }>()
   #made = 0
   #skewMs = 0
+  #starting = 0
   #highestSkewMs = 0
 
   constructor(options: ModelOptions) {
@@ -57,12 +58,26 @@ export class Model {
     const host = new ModelHost(`host_${this.#made}`, this.#world)
     this.hosts[place] = host
     await host.pool.start()
+    await this.clock.advance(0) // its spare has come up as a whole, or not at all
   }
 
   /** A name that nobody has had. */
   nextRunnable(): string {
     this.#made += 1
     return `wr_${this.#made}`
+  }
+
+  /** Follows a start, which looks at the machine: that takes real time, for which the fake clock has to wait (`started`). */
+  async whileStarting(start: Promise<unknown>): Promise<void> {
+    this.#starting += 1
+    await start.finally(() => {
+      this.#starting -= 1
+    })
+  }
+
+  /** Resolves when no host is in the middle of its start. */
+  async started(): Promise<void> {
+    for (let turn = 0; this.#starting > 0 && turn < 100_000; turn += 1) await this.clock.advance(1)
   }
 
   /** Sets the storage's clock. */

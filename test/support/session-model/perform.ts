@@ -104,24 +104,30 @@ type LeaseStep = Of<'release' | 'commit' | 'renew'>
 function withLease(step: LeaseStep, model: Model): void {
   const given = model.ledger.given.filter(({ host }) => !host.isDead).at(-1 - step.lease)
   if (given === undefined) return
-  const { host, lease } = given
-  const { browserSessionId } = lease
-  if (step.do === 'touch') return lease.touch()
-  if (step.do === 'renew') {
-    const wasInUse = isInUse(given)
-    const told = (error: unknown) => {
-      if (wasInUse && lease.isHeld && !lease.signal.aborted && (error as { code?: string }).code === 'STALE_LEASE')
-        model.ledger.violation(`the holder of ${browserSessionId} was refused and not told`)
-      throw error
-    }
-    return model.follow('renew', host, lease.renew().catch(told))
-  }
-  if (step.do === 'commit') return void commit(given, step.isApplied, model)
-  if (step.do === 'closeOwn') return closeOwn(given, model)
+  const { lease } = given
+  if (step.do === 'touch') lease.touch()
+  else if (step.do === 'renew') renew(given, model)
+  else if (step.do === 'closeOwn') closeOwn(given, model)
+  else if (step.do === 'commit') commit(given, step.isApplied, model)
+  else release(given, (step as Of<'release'>).how, model)
+}
+
+function release(given: Given, how: Of<'release'>['how'], model: Model): void {
   given.isGivenUp = true
-  const { how } = step as Of<'release'>
   const options = how === 'sanitize' ? { sanitize: { cookies: true, tabs: true } } : { outcome: how }
-  model.follow('release', host, lease.release(options))
+  model.follow('release', given.host, given.lease.release(options))
+}
+
+/** Whoever is refused has been told. */
+function renew(given: Given, model: Model): void {
+  const { lease, host } = given
+  const wasInUse = isInUse(given)
+  const renewed = lease.renew().catch((error: { readonly code?: string }) => {
+    const isTold = lease.signal.aborted || !lease.isHeld || given.isGivenUp // a release under way is not disturbed
+    if (wasInUse && !isTold && error.code === 'STALE_LEASE') model.ledger.violation(`${lease.browserSessionId}: refused, and not told`)
+    throw error
+  })
+  model.follow('renew', host, renewed)
 }
 
 /** Ends the session that one holds; who cannot goes on holding it. */
@@ -137,7 +143,7 @@ function closeOwn(given: Given, model: Model): void {
 }
 
 /** Releases it in a commit of the holder’s own, or finds that this cannot be. */
-async function commit(given: Given, isApplied: boolean, model: Model): Promise<void> {
+function commit(given: Given, isApplied: boolean, model: Model): void {
   const { lease } = given
   const wasGivenUp = given.isGivenUp
   const writes = lease.releaseWrites()
@@ -169,10 +175,13 @@ function withSession(step: Of<'renewSession' | 'close'>, host: ModelHost, model:
 function withBrowser(step: Of<'crash' | 'hang'>, host: ModelHost, model: Model): void {
   const browser = host.browsers.at(-1 - step.browser)
   if (browser === undefined) return
-  if (step.do === 'hang') return browser.hang(...step.what)
+  if (step.do === 'hang') {
+    if (!host.isRestarting) browser.hang(...step.what)
+    return
+  }
   const happen = () => (step.do === 'crash' ? browser.crash() : host.disconnect(browser))
-  if (step.afterMs === 0) return happen()
-  model.clock.setTimer(happen, step.afterMs)
+  if (step.afterMs === 0) happen()
+  else model.clock.setTimer(happen, step.afterMs)
 }
 
 async function replace(place: number, model: Model): Promise<void> {
@@ -183,9 +192,11 @@ async function replace(place: number, model: Model): Promise<void> {
 /** A stop that hangs on nothing: what it cannot end it would leave to the machine. */
 function restart(host: ModelHost, model: Model): void {
   host.recover()
+  host.isRestarting = true
   const again = async () => {
     await host.pool.stop()
-    await host.pool.start()
+    await model.whileStarting(host.pool.start())
+    host.isRestarting = false
   }
   model.follow('restart', host, again())
 }

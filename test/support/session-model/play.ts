@@ -22,11 +22,15 @@ export async function play(schedule: readonly Step[], options: ModelOptions): Pr
   for (const step of schedule) {
     await perform(step, model)
     await clock.advance(0)
+    await model.started()
     model.check()
     if (isWrong()) return ledger.violations
   }
   model.recover()
-  await clock.advance(REST_MS)
+  for (let restedMs = 0; restedMs < REST_MS; restedMs += 2_000) {
+    await model.started() // a stop that is under way may be followed by a start at any moment
+    await clock.advance(2_000)
+  }
   model.check()
   ledger.checkRest(hosts)
   for (const name of model.unsettled) ledger.violation(`${name} has not settled`)

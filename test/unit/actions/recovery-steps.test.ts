@@ -134,6 +134,30 @@ describe('what must hold after a step', () => {
     ])
   })
 
+  it('is asked after an action whose effect is unknown, which is not done again', async () => {
+    const { run, records, steps } = await onPage([
+      { css: '#pay', fails: atRisk },
+      { css: '#done', appearsAfterMs: 3_000 },
+    ])
+    const { failure, recoveredSteps, results } = await run([{ action: click('#pay'), assert, retries: 4, delayMs: 1_000 }])
+    expect([failure, recoveredSteps]).toEqual([null, 1])
+    expect(results.map(({ type, status, recoveryUsed }) => [type, status, recoveryUsed])).toEqual([
+      ['click', 'completed', 'retry'],
+      ['assert', 'completed', 'retry'],
+    ])
+    expect(records.filter(({ type }) => type === 'click')).toHaveLength(1)
+    expect(records.at(-1)).toMatchObject({ type: 'assert', status: 'completed', recovery: 'retry' })
+    expect(steps.at(-1)?.status).toBe('completed')
+  })
+
+  it('leaves the failure of such an action as it was where it does not hold', async () => {
+    const { run, records } = await onPage([{ css: '#pay', fails: atRisk }])
+    const { failure, results } = await run([{ action: click('#pay'), assert, retries: 2 }])
+    expect(failure?.error.code).toBe('ACTION_TIMEOUT')
+    expect(results.map(({ type, status }) => `${type} ${status}`)).toEqual(['click failed', 'assert failed'])
+    expect(records.map(({ type }) => type)).toEqual(['click', 'assert', 'assert'])
+  })
+
   it('has the step done again where that comes to the same', async () => {
     const { run, clicked } = await onPage([{ css: '#box' }])
     const { failure } = await run([{ action: { type: 'check', target: { css: '#box' } }, assert, retries: 2 }])

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ScopePolicyInput } from '../../../src/definition/index.js'
-import { WorkflowEngine, type WorkflowEngineOptions } from '../../../src/engine/index.js'
+import { MemoryCredentialProvider, WorkflowEngine, type WorkflowEngineOptions } from '../../../src/engine/index.js'
 import type { GuardedNetwork, NetworkGuard, NetworkPolicy } from '../../../src/sessions/index.js'
 import { MemoryStorage } from '../../../src/storage/index.js'
 import { type Definition, startHost } from './kit.js'
@@ -160,6 +160,34 @@ describe('requests that were refused', () => {
       count: 1,
       ...refusal,
     })
+  })
+
+  it('are told of without the secrets that a page has put into them', async () => {
+    const password = 'Tr0ub4Dor%41 3'
+    const host = 'tok-5f2a9c.evil.test'
+    const credentials = { memory: new MemoryCredentialProvider({ api: 'Tok-5F2a9C', word: password }) }
+    const parameters = ['api', 'word'].map((key) => ({ kind: 'secret' as const, key, provider: 'memory', name: key }))
+    const url = new URL(`https://${host}/?w=${password}`).href
+    const handlers = {
+      ask: () => {
+        for (let time = 0; time < 2; time += 1)
+          policies[0]?.onBlocked({ host, port: 443, rule: 'host', reason: `${host} is not allowed`, url })
+        return null
+      },
+    }
+    const { run, of, policies, memory, events } = await startScoped({ handlers, credentials, scopePolicy: SCOPE })
+    const result = await run({ parameters, ...blocks(goto('https://example.com/'), { type: 'code', label: 'a', handler: 'ask' }) })
+    expect(result.status).toBe('completed')
+    const shown = {
+      host: '{{ api }}.evil.test',
+      reason: '{{ api }}.evil.test is not allowed',
+      url: 'https://{{ api }}.evil.test/?w={{ word }}',
+    }
+    expect(of('request.blocked').map(({ payload }) => payload)).toMatchObject([
+      { ...shown, count: 1 },
+      { ...shown, count: 2 },
+    ])
+    expect(JSON.stringify([memory.snapshot(), events])).not.toMatch(/5f2a9c|tr0ub4dor/i)
   })
 
   it('are at most 100 different ones of a run', async () => {

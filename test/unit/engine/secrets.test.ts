@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { PageFacade } from '../../../src/actions/index.js'
 import { MemoryCredentialProvider } from '../../../src/engine/index.js'
 import type { AnyEvent } from '../../../src/events/index.js'
 import type { MemoryStorage } from '../../../src/storage/index.js'
+import type { FakePageControls } from '../../../src/testing/index.js'
 import { blockRows, code, failure, handlers, settle, startEngine, startHost } from './kit.js'
 
 const PASSWORD = 'tr0ub4dor&3'
@@ -81,6 +85,32 @@ describe('a secret', () => {
     const result = await run({ parameters, blocks: [{ type: 'goto_url', label: 'open', url: 'https://nowhere.test/?key={{ api }}' }] })
     expect(result).toMatchObject({ status: 'failed', errorCode: 'NAVIGATION_FAILED' })
     expect(result.failureReason).toContain('{{ api }}')
+    expect(leaks(memory, events, result)).toEqual([])
+  })
+
+  it('does not stand in the name that a site gives to a download', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'runwright-test-'))
+    const path = join(directory, 'bill')
+    writeFileSync(path, 'a,b')
+    const suggestedFilename = `bill ${PASSWORD} ${TOKEN}.csv`
+    const bills = {
+      'https://a.test/': {
+        elements: [
+          { css: '#bill', onClick: (page: FakePageControls) => page.download({ suggestedFilename, url: 'https://a.test/b', path }) },
+        ],
+      },
+    }
+    const { run, memory, events } = await startHost({ driver: { site: bills }, engine: { credentials } })
+    const steps = [{ type: 'click' as const, target: { css: '#bill' } }]
+    const result = await run({ parameters, blocks: [{ type: 'file_download', label: 'get', url: 'https://a.test/', steps }] })
+    rmSync(directory, { recursive: true, force: true })
+    expect(result.status).toBe('completed')
+    const filename = 'bill {{ shop.password }} {{ api }}.csv'
+    const saved = events.filter(({ type }) => type === 'artifact.saved')
+    expect(saved.map(({ payload }) => payload)).toMatchObject([{ filename }])
+    expect(await memory.find({ table: 'artifacts' })).toMatchObject([
+      { filename: expect.stringContaining('shop.password'), mimeType: 'text/csv' },
+    ])
     expect(leaks(memory, events, result)).toEqual([])
   })
 

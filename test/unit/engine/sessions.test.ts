@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { completed, defineBlock } from '../../../src/blocks/index.js'
 import { begun, blockRows, code, failure, gate, handlers, runRow, settle, startEngine, startHost, streamOf, until } from './kit.js'
 
 const site = { 'https://a.test/': { title: 'A', elements: [{ css: '#go' }] } }
@@ -232,5 +234,27 @@ describe('without a pool', () => {
     const { run } = await startEngine()
     expect(await run({ blocks: [code('a'), open()] })).toMatchObject({ status: 'failed', errorCode: 'SESSIONS_NOT_CONFIGURED' })
     expect(await run({ blocks: [code('a')] }, { browserSessionId: 'bs_1' })).toMatchObject({ errorCode: 'SESSIONS_NOT_CONFIGURED' })
+  })
+})
+
+describe('a run that waits for people', () => {
+  const ask = defineBlock({
+    type: 'human_interaction',
+    schema: z.strictObject({ instructions: z.string() }),
+    execute: async () => completed(null),
+  })
+
+  it('has its browser from the start, for as long as people may take and an hour more', async () => {
+    const { run, memory } = await startHost({ engine: { blocks: [ask as never] } })
+    const people = { type: 'human_interaction', instructions: 'look' }
+    const result = await run({
+      blocks: [
+        { ...people, label: 'a', timeoutSeconds: 1_800 },
+        { ...people, label: 'b' },
+      ] as never,
+    })
+    expect(result.status).toBe('completed')
+    const session = await memory.get('browser_sessions', result.browserSessionId ?? '')
+    expect(session).toMatchObject({ private: true, timeoutMinutes: 30 + 120 + 60, status: 'completed' })
   })
 })

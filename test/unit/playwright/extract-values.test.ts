@@ -33,6 +33,20 @@ describe('extractValues', () => {
     expect(failing({ a: { css: 'p', all: true, type: 'integer' } }, { a: { count: 2, values: ['1', 'x'] } })).toThrow(/Field a\[1\]/)
   })
 
+  it('gives up a pattern that does not end on a text of the page, optional or not', () => {
+    const selectors: Selectors = { a: { css: 'p', all: true, optional: true, pattern: '^(a+)+$' } }
+    const hostile = `${'a'.repeat(60)}!`
+    expect(() => extractValues(selectors, { a: { count: 2, values: ['aaa', hostile] } }, facts)).toThrow(
+      expect.objectContaining({
+        code: 'EXTRACTION_FAILED',
+        message: expect.stringMatching(/Field a\[1\].*\^\(a\+\)\+\$ took longer than/),
+      }),
+    )
+    expect(extractValues(selectors, { a: { count: 1, values: ['aaa'] } }, facts)).toEqual({ a: ['aaa'] })
+    const long: Selectors = { a: { css: 'p', pattern: '(b+)$', optional: true } }
+    expect(extractValues(long, { a: one(`${'a'.repeat(100_000)}b`) }, facts)).toEqual({ a: null })
+  }, 10_000)
+
   it('gives null, or an empty list, for what is optional', () => {
     const selectors: Selectors = {
       a: { css: 'a', optional: true },

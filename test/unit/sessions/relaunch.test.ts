@@ -73,6 +73,19 @@ describe('a lost browser that is to be relaunched', () => {
     expect(await pool.create()).toMatchObject({ status: 'running' })
   })
 
+  it('and whose launch fails tells the end of its lease once', async () => {
+    const { pool, driver, clock, storage, events } = await startPool()
+    const { browserSessionId } = await pool.createOccupied({ ...RELAUNCHED, runnable: RUN_1 })
+    driver.scriptLaunch({ fails: 'crashed' })
+    driver.handles[0]?.crash()
+    while ((await row(storage, browserSessionId)).status !== 'failed') await clock.advance(0)
+    expect(types(events).filter((type) => /lost|released|closed/.test(type))).toEqual([
+      'session.lost',
+      'session.released',
+      'session.closed',
+    ])
+  })
+
   it('is given up when it is lost a fourth time in ten minutes', async () => {
     const { pool, driver, clock, storage } = await startPool()
     const { browserSessionId } = await pool.create(RELAUNCHED)

@@ -143,7 +143,7 @@ describe('before an action', () => {
     expect(page().log.map(({ type }) => type)).toEqual(['navigate'])
   })
 
-  it('guardrails see the action with references and the page, and may refuse', async () => {
+  it('guardrails see the action with placeholders and the page, and may refuse', async () => {
     const asked: unknown[] = []
     const guardrail: Guardrail = ({ action, page, blockLabel }) => {
       asked.push({ type: action.type, value: 'value' in action ? action.value : null, url: page?.url, blockLabel })
@@ -157,8 +157,26 @@ describe('before an action', () => {
     })
     expect(asked).toEqual([
       { type: 'goto_url', value: null, url: 'about:blank', blockLabel: 'a' },
-      { type: 'input_text', value: '<KEY>', url: 'https://example.com/', blockLabel: 'a' },
+      { type: 'input_text', value: '{{ KEY }}', url: 'https://example.com/', blockLabel: 'a' },
     ])
+  })
+
+  it('guardrails see no secret of an action or of the page that it goes to, and the action is done with it', async () => {
+    const asked: unknown[] = []
+    const guardrail: Guardrail = ({ action, page }) => {
+      asked.push({ action, page })
+      return { allow: true }
+    }
+    const { act, page } = await guarded({ allowedDomains: ['example.com'] }, [guardrail])
+    await act(open())
+    page().goTo('https://example.com/next?word=hunter2')
+    await act(open('https://example.com/?word=hunter2'))
+    expect(asked.at(-1)).toMatchObject({
+      action: { type: 'goto_url', url: 'https://example.com/?word={{ KEY }}' },
+      page: { url: 'https://example.com/next?word={{ KEY }}' },
+    })
+    expect(JSON.stringify(asked)).not.toContain('hunter2')
+    expect(page().log).toContainEqual(expect.objectContaining({ type: 'navigate', url: 'https://example.com/?word=hunter2' }))
   })
 })
 
