@@ -1,77 +1,9 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { processesNaming } from '../support/leftovers.js'
+import { runExample } from '../support/run-example.js'
 import { describeUnless, missing } from '../support/skips.js'
-
-const root = fileURLToPath(new URL('../../', import.meta.url))
-
-/** Runs an example as its reader would; gives what it prints. It ends by itself, says no error and leaves nothing behind. */
-async function run(example: string): Promise<string> {
-  const temporary = await mkdtemp(join(tmpdir(), 'example-'))
-  try {
-    const command = ['scripts/run-example.mjs', `examples/${example}`]
-    const env = { ...process.env, TMPDIR: temporary }
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, command, { cwd: root, env, timeout: 50_000 })
-    expect(stderr).toBe('')
-    expect(await readdir(temporary)).toEqual([])
-    expect(await processesNaming(temporary)).toEqual([])
-    return stdout
-  } finally {
-    await rm(temporary, { recursive: true, force: true })
-  }
-}
 
 describeUnless(missing('chromium'), 'the examples in docs/', () => {
   it('first-workflow.ts does what docs/getting-started.md says', async () => {
-    expect(await run('first-workflow.ts')).toMatch(/menu took \d+ ms\npick took \d+ ms\ncompleted \[ 'tea' \]/)
-  })
-
-  it('playbook.ts finds the button again that was made anew, and does each thing once', async () => {
-    const [first = '', second = ''] = (await run('playbook.ts')).split(/^(?=Release 2)/m)
-    expect(first).toMatch(/^Release 1: completed, Export EXP-1 holds 9 invoices. Recovered steps: 0\n/)
-    expect(first).not.toContain('failed')
-    expect(second).toMatch(/^Release 2: completed, Export EXP-1 holds 9 invoices. Recovered steps: 1\n/)
-    expect(second).toContain('  completed  input_text Password = {{ account.password }}\n')
-    expect(second).toContain(
-      [
-        '  failed     click #create-export (TARGET_NOT_FOUND)',
-        '  failed     click #create-export (retry, TARGET_NOT_FOUND)',
-        '  completed  click button Create export (alternative_target)',
-      ].join('\n'),
-    )
-    expect(second.match(/completed {2}click/g)).toHaveLength(2)
-  })
-
-  it('persistent-session.ts signs in once: for later runs, new browsers, and another process', async () => {
-    const total = "{ user: 'ada', open: '23,177.75 €' }"
-    const lines = (await run('persistent-session.ts')).trim().split('\n')
-    expect(lines.map((line) => line.trim().replace(/\d+(?=: completed)/, 'PID'))).toEqual([
-      'Signing in: completed',
-      `The next run on the session: completed ${total}`,
-      `A new browser: completed ${total}`,
-      `Process PID: completed ${total}`,
-    ])
-  })
-
-  it('guardrails.ts lets nothing out, and says why', async () => {
-    const printed = await run('guardrails.ts')
-    expect(printed).toContain('Inside: completed, 23,177.75 €\n')
-    expect(printed).toContain('  request blocked: tracker.example.net:80 (host)\n')
-    expect(printed).toContain('  request blocked: shop.example.net:80 (host)\n')
-    for (const [what, why] of [
-      ['Another host', 'shop.example.net is not among the allowed domains (127.0.0.1)'],
-      ['A name that looks alike', '127.0.0.1.example.net is not among the allowed domains (127.0.0.1)'],
-      ['A file of this machine', 'file: addresses are not opened'],
-      ['The advertisement', 'shop.example.net is not among the allowed domains (127.0.0.1)'],
-      ['A blinded button', 'it is behind a blinder'],
-      ['A click that the guardrail minds', 'exports are made by people'],
-    ] as const)
-      expect(printed.split('\n').find((line) => line.startsWith(`${what}: blocked, `))).toContain(why)
-    expect(printed).toMatch(/Still inside: completed\n$/)
+    expect(await runExample('first-workflow.ts')).toMatch(/menu took \d+ ms\npick took \d+ ms\ncompleted \[ 'tea' \]/)
   })
 })

@@ -6,7 +6,7 @@ import { type StepInput, WorkflowEngine } from '../../src/index.js'
 import { PlaywrightDriver } from '../../src/playwright/index.js'
 import { SessionPool } from '../../src/sessions/index.js'
 import { MemoryStorage } from '../../src/storage/index.js'
-import { missingBrowser, startSite } from './playwright-kit.js'
+import { missingBrowser, startSite } from '../integration/playwright-kit.js'
 
 /** One order form in two makes: the second has other ids, classes and places, and the same words. */
 const form = (fields: string) => `<title>Order</title><form method="post" action="/order">${fields}</form>`

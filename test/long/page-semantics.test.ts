@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Target } from '../../src/definition/index.js'
 import type { PlaywrightPage } from '../../src/playwright/playwright-page.js'
 import type { PageInteraction } from '../../src/sessions/ports.js'
+import { type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from '../integration/playwright-kit.js'
 import { describeUnless } from '../support/skips.js'
-import { type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from './playwright-kit.js'
 
 /** One of everything; the same in the page, in frames and in a shadow root. */
 const CONTROLS = `<p class="out"></p><button class="go" onclick="say(this,'clicked')">Go on</button><b class="over" onmouseenter="say(this,'hovered')">over</b>

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Target } from '../../src/definition/index.js'
 import type { PlaywrightPage } from '../../src/playwright/playwright-page.js'
 import type { PageInteraction } from '../../src/sessions/ports.js'
+import { type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from '../integration/playwright-kit.js'
 import { describeUnless } from '../support/skips.js'
-import { type Launched, launchBrowser, missingBrowser, parsed, startSite, within } from './playwright-kit.js'
 
 const INNER = `<title>Inner</title><button class="danger" onclick="top.postMessage('inner','*')">Delete inner</button><button id="fine">Fine</button>`
 
