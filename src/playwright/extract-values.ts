@@ -39,11 +39,11 @@ interface Reading {
   readonly matcher: PatternMatcher
 }
 
-function valuesOf(selectors: Selectors, raw: RawFields, reading: Reading, path: string): Record<string, Json> {
+function valuesOf(selectors: Selectors, raw: RawFields, { facts, matcher }: Reading, path: string): Record<string, Json> {
   const data: Record<string, Json> = {}
   for (const [field, ruleOrCss] of Object.entries(selectors)) {
     const rule = asRule(ruleOrCss)
-    const where = { field: path === '' ? field : `${path}.${field}`, rule, ...reading }
+    const where = { field: path === '' ? field : `${path}.${field}`, rule, facts, matcher }
     // A field may be called __proto__: plain assignment would lose it.
     Object.defineProperty(data, field, { value: fieldValue(where, raw[field]), enumerable: true, writable: true, configurable: true })
   }
