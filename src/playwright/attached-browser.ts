@@ -1,12 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
-import { ActionError } from '../errors/index.js'
-import { type Clock, systemRandom, withDeadline } from '../runtime/index.js'
+import { type Clock, withDeadline } from '../runtime/index.js'
 import type { BrowserHandle, ConnectSpec, NetworkPolicy, PageDownload, PageOperationOptions } from '../sessions/ports.js'
-import { Blinders } from './blinders.js'
-import { DownloadFile } from './download-file.js'
-import { OpenPages } from './open-pages.js'
-import { atBoundary } from './playwright-errors.js'
+import { BrowserCore } from './browser-core.js'
 import type { PlaywrightPage } from './playwright-page.js'
 import { RequestGuard } from './request-guard.js'
 
@@ -31,66 +27,55 @@ export class AttachedBrowser implements BrowserHandle {
   readonly process = null
   readonly browserAddress: string
   readonly #params: AttachedBrowserParams
-  readonly #pages: OpenPages
-  readonly #blinders: Blinders
+  readonly #core: BrowserCore
   readonly #guard: RequestGuard
-  readonly #lostListeners = new Set<(reason: string) => void>()
-  readonly #downloadListeners = new Set<(download: PageDownload) => void>()
   /** Pages that were there before. */
   readonly #others: ReadonlySet<Page>
   #isEnding = false
-  #isLost = false
   #ending: Promise<void> | undefined
 
   constructor(params: AttachedBrowserParams) {
-    const { browser, context, browserSession, spec, clock } = params
+    const { browser, context, spec } = params
     this.#params = params
     this.browserAddress = spec.browserAddress
     this.#others = new Set(context.pages())
-    this.#blinders = new Blinders(context, clock, systemRandom)
+    this.#core = new BrowserCore({ ...params, downloadsDirectory: spec.downloadsDirectory })
     this.#guard = new RequestGuard(context)
-    this.#pages = new OpenPages({ context, browserSession, clock, blinders: this.#blinders, onPage: (page) => this.#listenTo(page) })
-    browser.on('disconnected', () => this.#lose('the connection to the browser ended'))
+    browser.on('disconnected', () => this.#core.lose('the connection to it ended', { isEnding: this.#isEnding }))
   }
 
   /** Begins to follow tabs; part of attaching. */
   async start(): Promise<void> {
     await mkdir(this.#params.spec.downloadsDirectory, { recursive: true, mode: 0o700 })
-    await this.#pages.watchOpening()
+    await this.#core.start()
   }
 
   pages(): readonly PlaywrightPage[] {
-    return this.#pages.all()
+    return this.#core.pages()
   }
 
-  async activePage(options: PageOperationOptions): Promise<PlaywrightPage> {
-    options.signal.throwIfAborted()
-    return (await this.#pages.active(options)) ?? this.newPage(options)
+  activePage(options: PageOperationOptions): Promise<PlaywrightPage> {
+    return this.#core.activePage(options)
   }
 
-  async newPage(options: PageOperationOptions): Promise<PlaywrightPage> {
-    const opening = () => this.#params.context.newPage()
-    return this.#pages.of(await this.#bounded('Opening a page', options, opening))
+  newPage(options: PageOperationOptions): Promise<PlaywrightPage> {
+    return this.#core.newPage(options)
   }
 
-  async probe(options: PageOperationOptions): Promise<void> {
-    if (this.#isLost) throw new ActionError('The connection to the browser ended', { code: 'PAGE_CLOSED' })
-    await this.#bounded('Probing the browser', options, () => this.#params.browserSession.send('Browser.getVersion'))
+  probe(options: PageOperationOptions): Promise<void> {
+    return this.#core.probe(options)
   }
 
   onLost(listener: (reason: string) => void): () => void {
-    this.#lostListeners.add(listener)
-    return () => this.#lostListeners.delete(listener)
+    return this.#core.onLost(listener)
   }
 
   onDownload(listener: (download: PageDownload) => void): () => void {
-    this.#downloadListeners.add(listener)
-    return () => this.#downloadListeners.delete(listener)
+    return this.#core.onDownload(listener)
   }
 
-  async setBlinders(selectors: readonly string[], options: PageOperationOptions): Promise<void> {
-    const anyPage = async () => (await this.activePage(options)).native()
-    await this.#bounded('Setting blinders', options, (signal) => this.#blinders.set(selectors, anyPage, signal))
+  setBlinders(selectors: readonly string[], options: PageOperationOptions): Promise<void> {
+    return this.#core.setBlinders(selectors, options)
   }
 
   /**
@@ -98,7 +83,7 @@ export class AttachedBrowser implements BrowserHandle {
    * this does not cover: see `RequestGuard`.
    */
   async guardRequests(policy: NetworkPolicy | null, options: PageOperationOptions): Promise<void> {
-    await this.#bounded('Guarding requests', options, () => this.#guard.set(policy))
+    await this.#core.bounded('Guarding requests', options, () => this.#guard.set(policy))
   }
 
   /** Detaches. */
@@ -122,7 +107,7 @@ export class AttachedBrowser implements BrowserHandle {
     const signal = new AbortController().signal
     const tidy = async () => {
       await this.#guard.set(null)
-      await this.#blinders.set([], () => context.newPage(), signal)
+      await this.#core.blinders.set([], () => context.newPage(), signal)
       const ours = context.pages().filter((page) => !this.#others.has(page))
       await Promise.all(ours.map((page) => page.close()))
       await browserSession.send('Browser.setDownloadBehavior', { behavior: 'default' })
@@ -131,29 +116,5 @@ export class AttachedBrowser implements BrowserHandle {
       withDeadline({ run, timeoutMs, onTimeout: () => new Error('the browser does not answer'), clock }).catch(() => {}) // it is left as it is
     await within(tidy)
     await within(() => browser.close())
-  }
-
-  #listenTo(page: Page): void {
-    const { spec, clock } = this.#params
-    page.on('download', (download) => {
-      const file = new DownloadFile(download, spec.downloadsDirectory, clock)
-      for (const listener of [...this.#downloadListeners]) listener(file)
-    })
-  }
-
-  #lose(reason: string): void {
-    if (this.#isLost) return
-    this.#isLost = true
-    if (this.#isEnding) return
-    for (const listener of [...this.#lostListeners]) listener(reason)
-  }
-
-  #bounded<T>(what: string, options: PageOperationOptions, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { timeoutMs, signal } = options
-    const onTimeout = () =>
-      new ActionError(`${what} took longer than ${timeoutMs} ms`, { code: 'ACTION_TIMEOUT', retryable: true, details: { timeoutMs } })
-    return atBoundary({ what, url: '', timeoutMs }, options, () =>
-      withDeadline({ run: call, timeoutMs, onTimeout, signal, clock: this.#params.clock }),
-    )
   }
 }
