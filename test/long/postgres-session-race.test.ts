@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -36,6 +39,7 @@ it('of 64 racers in 4 processes each session has one holder at a time, also when
   const { connectionString } = server
   const untilMs = Date.now() + 8_000 + RACE_MS
   const reader = quietPool(connectionString)
+  const temporary = await mkdtemp(join(tmpdir(), 'race-')) // whoever is killed leaves folders
   const children = new Map<string, ChildProcess>()
   const holds: Held[] = []
   const refusals = new Map<string, number>()
@@ -46,7 +50,10 @@ it('of 64 racers in 4 processes each session has one holder at a time, also when
     for (let n = 1; n <= HOSTS; n += 1) {
       const hostId = `host_${n}`
       const argument = JSON.stringify({ connectionString, schema, hostId, owns: OWNED, racers: RACERS, untilMs, clings: hostId === KILLED })
-      const child = spawn(process.execPath, ['--import', 'tsx', program, argument], { stdio: ['pipe', 'pipe', 'inherit'] })
+      const child = spawn(process.execPath, ['--import', 'tsx', program, argument], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+        env: { ...process.env, TMPDIR: temporary },
+      })
       children.set(hostId, child)
       createInterface(child.stdout as NodeJS.ReadableStream).on('line', (text) => {
         const line = JSON.parse(text)
@@ -91,6 +98,7 @@ it('of 64 racers in 4 processes each session has one holder at a time, also when
   } finally {
     await Promise.all([...children.values()].map(end))
     await reader.end()
+    await rm(temporary, { recursive: true, force: true })
   }
 
   type Row = Record<string, unknown>
