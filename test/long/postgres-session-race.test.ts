@@ -14,7 +14,7 @@ const program = fileURLToPath(new URL('./session-race-host.mts', import.meta.url
 const HOSTS = 4
 const OWNED = 2
 const RACERS = 16
-const RACE_MS = 6_000
+const RACE_MS = 10_000
 const KILL_AFTER_MS = 2_000
 const KILLED = 'host_4'
 
@@ -37,7 +37,6 @@ afterAll(() => server?.stop())
 it('of 64 racers in 4 processes each session has one holder at a time, also when a process is killed', async () => {
   const schema = freshSchema()
   const { connectionString } = server
-  const untilMs = Date.now() + 8_000 + RACE_MS
   const reader = quietPool(connectionString)
   const temporary = await mkdtemp(join(tmpdir(), 'race-')) // whoever is killed leaves folders
   const children = new Map<string, ChildProcess>()
@@ -49,7 +48,7 @@ it('of 64 racers in 4 processes each session has one holder at a time, also when
   try {
     for (let n = 1; n <= HOSTS; n += 1) {
       const hostId = `host_${n}`
-      const argument = JSON.stringify({ connectionString, schema, hostId, owns: OWNED, racers: RACERS, untilMs, clings: hostId === KILLED })
+      const argument = JSON.stringify({ connectionString, schema, hostId, owns: OWNED, racers: RACERS, clings: hostId === KILLED })
       const child = spawn(process.execPath, ['--import', 'tsx', program, argument], {
         stdio: ['pipe', 'pipe', 'inherit'],
         env: { ...process.env, TMPDIR: temporary },
@@ -65,7 +64,8 @@ it('of 64 racers in 4 processes each session has one holder at a time, also when
       })
     }
     await until(() => owners.size === HOSTS * OWNED)
-    for (const child of children.values()) child.stdin?.write(`${JSON.stringify([...owners.keys()])}\n`)
+    const untilMs = Date.now() + RACE_MS // from when all of them are ready, however long that took
+    for (const child of children.values()) child.stdin?.write(`${JSON.stringify({ sessions: [...owners.keys()], untilMs })}\n`)
     await until(() => holds.length > 100 && clung.size === 1)
     await sleep(KILL_AFTER_MS)
     const heldByKilled = await rows(`SELECT browser_session_id AS id, lease_fence AS fence FROM "${schema}".browser_sessions

@@ -5,7 +5,7 @@ import { PostgresStorage } from '../../src/postgres/index.js'
 import type { SessionLease } from '../../src/sessions/index.js'
 import { FakeBrowserDriver } from '../../src/testing/index.js'
 
-const { connectionString, schema, hostId, owns, racers, untilMs, clings } = JSON.parse(process.argv[2] ?? '{}')
+const { connectionString, schema, hostId, owns, racers, clings } = JSON.parse(process.argv[2] ?? '{}')
 const storage = new PostgresStorage({ connectionString, schema })
 const options = { organizationId: 'acme', machineId: 'shared', leaseTtlMs: 3_000, reapIntervalMs: 300, maxSessions: 20 }
 const pool = new SessionPool({ storage, driver: new FakeBrowserDriver(), hostId, ...options })
@@ -15,7 +15,7 @@ const own: string[] = []
 for (let n = 0; n < owns; n += 1) own.push((await pool.create({ attachable: true })).browserSessionId)
 tell({ own })
 const [line] = await new Promise<string[]>((resolve) => process.stdin.once('data', (data) => resolve(String(data).split('\n'))))
-const sessions: string[] = JSON.parse(line ?? '[]')
+const { sessions, untilMs }: { sessions: string[]; untilMs: number } = JSON.parse(line ?? '{}')
 
 let count = 0
 let isClinging = false
