@@ -62,6 +62,7 @@ export class BlockJournal {
       errorCode: null,
       branch: null,
       taskId: null,
+      intent: null,
       startedAt: this.#time.now(),
       finishedAt: null,
       durationMs: null,

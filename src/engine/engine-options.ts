@@ -9,6 +9,7 @@ import type { RunDispatcher } from './dispatcher.js'
 import type { RunSessions } from './run-browser.js'
 import type { CodeHandler } from './run-environment.js'
 import { DEFAULT_RUN_LEASE_TTL_MS } from './run-leases.js'
+import type { Authorizer, Notifier, RateLimiter, SpanContextOf, Tracer } from './run-ports.js'
 import type { OrganizationPolicies } from './scope-policies.js'
 
 const port = <T>(what: string, method: keyof T & string) =>
@@ -60,6 +61,18 @@ export const engineOptionsSchema = z.strictObject({
   agent: port<BrowserAgent>('a BrowserAgent', 'run').optional(),
   /** Most characters of a page that the agent is shown at once, 1,000 to 1,000,000. */
   maxObservationChars: z.number().int().min(1_000).max(1_000_000).default(DEFAULT_OBSERVATION_CHARS),
+  /** Asked before a run is accepted. */
+  authorizer: port<Authorizer>('an Authorizer', 'authorize').optional(),
+  /** Asked before a run is accepted. */
+  rateLimiter: port<RateLimiter>('a RateLimiter', 'consume').optional(),
+  /** Tells people that a run waits for them. */
+  notifier: port<Notifier>('a Notifier', 'notify').optional(),
+  /** Most runs that may wait in the storage, of all organisations; one more is refused with `QUEUE_FULL`. Null: no limit. */
+  maxQueuedRuns: z.number().int().min(1).nullable().default(null),
+  /** Spans of runs, blocks and actions: `trace.getTracer('runwright')` of `@opentelemetry/api` fits. */
+  tracer: port<Tracer>('a Tracer', 'startSpan').optional(),
+  /** How a span becomes the parent of another: `(span) => trace.setSpan(context.active(), span)`. Without it, spans have no parents. */
+  spanContext: z.custom<SpanContextOf>((value) => typeof value === 'function', { error: 'expected a function' }).optional(),
   /** Runs that this engine executes at the same time. */
   concurrency: z.number().int().min(1).default(10),
   /** How long a run's lease lives without a heartbeat, in milliseconds. */

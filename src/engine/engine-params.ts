@@ -3,6 +3,11 @@ import type { BlockCommonInput, PlaybookInput, ScopePolicyInput, WorkflowDefinit
 import type { Json } from '../errors/index.js'
 import { browserAddressSchema, oneBrowser } from './browser-reference.js'
 
+/** Where results are delivered: http or https. Whether its host may be reached is checked when it is. */
+const webhookUrl = z.url({ protocol: /^https?$/ }).max(2_000)
+/** Headers of every request of a browser, as `sessions.create` takes them. */
+const extraHttpHeaders = z.record(z.string().min(1).max(200), z.string().max(8_000))
+
 const organizationId = z.string().min(1).optional()
 const json = z.json() as unknown as z.ZodType<Json>
 /** Checked by its own parser, which knows the public suffixes and the registered guardrails. */
@@ -33,6 +38,25 @@ export const createWorkflowSchema = z.strictObject({
   errorCodeMapping: z.record(z.string(), z.string()).nullable().default(null),
   /** What its runs may do, and where, beside the policy of the engine. */
   scopePolicy: scopePolicy.nullable().default(null),
+  /** Whether its runs wait for each other: one at a time, in the order they were queued, over all processes that share the storage. */
+  runSequentially: z.boolean().default(false),
+  /** A template over the parameters: runs of the same organisation in which it gives the same text wait for each other. Null: none do. */
+  sequentialKey: z.string().min(1).max(500).nullable().default(null),
+  /**
+   * What becomes of a run whose host is lost: it fails (`HOST_LOST`), or another host goes on with it, from the first block that had not
+   * ended.
+   */
+  onHostLost: z.enum(['fail', 'resume']).default('fail'),
+  /** Whether time in which a run waits for people counts against `maxElapsedTimeMinutes`. */
+  pauseCounts: z.boolean().default(false),
+  /** Where the results of its runs are delivered, unless a run names another place. */
+  webhookCallbackUrl: webhookUrl.nullable().default(null),
+  /** Name of the proxy of its private browsers, as the pool's `ProxyProvider` knows it, unless a run names another. */
+  proxyLocation: z.string().min(1).max(200).nullable().default(null),
+  /** Headers of every request of its private browsers, unless a run names others. */
+  extraHttpHeaders: extraHttpHeaders.nullable().default(null),
+  /** For one-time codes that come by message, unless a run names another. */
+  totpIdentifier: z.string().min(1).max(500).nullable().default(null),
   /** Playbooks that are stored with it, each as its first version; checked by their own parser. */
   playbooks: z.array(z.custom<PlaybookInput>(() => true)).default([]),
 })
@@ -60,7 +84,7 @@ export const startRunSchema = oneBrowser(
     browserAddress: browserAddressSchema.optional(),
     /**
      * Waits for the session that it names while somebody else holds it, at most so many milliseconds (a day at most), instead of failing
-     * at once: those that wait go by `priority`, then in order. The wait takes one of the engine's workers.
+     * at once. Runs that wait for one session go one after another, in the order they were queued, and take no worker meanwhile.
      */
     wait: z.strictObject({ timeoutMs: z.number().int().min(1).max(86_400_000) }).optional(),
     /** Runs only these blocks, in this order, as a plain list; the finally block runs all the same. */
@@ -69,6 +93,18 @@ export const startRunSchema = oneBrowser(
     blockOutputs: z.record(z.string(), json).optional(),
     /** Most steps of an agent in a block that names no number, 1 to 1,000. Without it, 25. */
     maxSteps: z.int().min(1).max(1_000).optional(),
+    /** A run of the same organisation that must have completed before this one begins; when it ends otherwise, this one fails (`DEPENDENCY_FAILED`). */
+    dependsOnWorkflowRunId: z.string().min(1).optional(),
+    /** Where the result is delivered, instead of where the workflow says; null: nowhere. */
+    webhookCallbackUrl: webhookUrl.nullable().optional(),
+    /** Name of the proxy of its private browser, instead of the workflow's; null: none. */
+    proxyLocation: z.string().min(1).max(200).nullable().optional(),
+    /** Headers of every request of its private browser, instead of the workflow's; null: none. */
+    extraHttpHeaders: extraHttpHeaders.nullable().optional(),
+    /** For one-time codes that come by message, instead of the workflow's; null: none. */
+    totpIdentifier: z.string().min(1).max(500).nullable().optional(),
+    /** The host's own id of the request. */
+    requestId: z.string().min(1).max(500).optional(),
     /** Higher first. */
     priority: z.number().int().min(-1_000_000).max(1_000_000).default(0),
     /** The same key gives back the same run. */
@@ -130,6 +166,8 @@ export type WaitForRunParams = z.input<typeof waitForRunSchema>
 export const runEventsSchema = runRefSchema.extend({
   /** Only events with a greater `seq`. @default 0 */
   after: z.number().int().min(0).optional(),
+  /** Whether events that come after the final one are read, too: those of the run's webhook. The iteration ends with the delivery then. @default false */
+  includeAfterFinal: z.boolean().optional(),
   /** Ends the iteration: it throws the signal's reason. */
   signal,
 })
@@ -140,6 +178,25 @@ export type RunEventsParams = z.input<typeof runEventsSchema>
 export const cancelRunSchema = runRefSchema.extend({ /** Who asks. */ by: z.string().min(1).max(500).default('the host') })
 /** Which run to cancel, and who asks. */
 export type CancelRunParams = z.input<typeof cancelRunSchema>
+
+/** Arguments of `resume`. */
+export const resumeRunSchema = runRefSchema.extend({
+  /** The token of the pause, from `run.paused` or `getRun`. Without it, the present pause is answered, whichever it is. */
+  resumeToken: z.string().min(1).optional(),
+  /** `reject` fails the block. */
+  decision: z.enum(['approve', 'reject']),
+  /** Becomes the block's `data`. */
+  data: json.optional(),
+  /** Who decided. */
+  by: z.string().min(1).max(500).default('the host'),
+})
+/** What was decided about a paused run. */
+export type ResumeRunParams = z.input<typeof resumeRunSchema>
+
+/** Names a session whose runs are asked for. */
+export const lastRunForSessionSchema = z.strictObject({ organizationId, browserSessionId: id })
+/** Names a session whose runs are asked for. */
+export type LastRunForSessionParams = z.input<typeof lastRunForSessionSchema>
 
 /** Arguments of `getWorkflow`. */
 export const workflowRefSchema = z.strictObject({

@@ -23,9 +23,12 @@ export interface NewRunParams {
   readonly scopePolicy: RunRow['scopePolicy']
   readonly request: RunRequest
   readonly workflow: Pick<CompiledWorkflow, 'definition'> & {
-    readonly row: Pick<WorkflowRow, 'workflowId' | 'workflowPermanentId' | 'title' | 'version'>
+    readonly row: Pick<WorkflowRow, 'workflowId' | 'workflowPermanentId' | 'title' | 'version'> & Partial<Pick<WorkflowRow, Inherited>>
   }
 }
+
+/** What a run takes from its workflow where it does not say otherwise. */
+type Inherited = 'webhookCallbackUrl' | 'proxyLocation' | 'extraHttpHeaders' | 'totpIdentifier'
 
 /** The row of a run that was accepted: queued, its parameters coerced. Pure. */
 export function queuedRun(params: NewRunParams, parameters: Readonly<Record<string, Json>>): NewRow<RunRow> {
@@ -69,16 +72,33 @@ function draftOf({ workflowRunId, request, scopePolicy, workflow: { row: workflo
     browserProfileId: request.browserProfileId ?? null,
     browserAddress: request.browserAddress ?? null,
     ownsSession: false,
+    isParked: false,
+    hasDependents: false,
+    takeovers: 0,
+    pausedMs: 0,
     dryRun: request.dryRun ?? false,
     maxSteps: request.maxSteps ?? null,
     scopePolicy,
     priority: request.priority,
     idempotencyKey: request.idempotencyKey ?? null,
     runMetadata: request.runMetadata ?? null,
+    requestId: request.requestId ?? null,
+    ...inherited(request, workflow),
     leaseFence: 0,
     attempt: 0,
     stepCount: 0,
     actionCount: 0,
     queuedAt: storageNow(),
+  }
+}
+
+/** A null of the request is an answer, too: none. */
+function inherited(request: RunRequest, workflow: NewRunParams['workflow']['row']): Pick<RunRow, Inherited> {
+  const of = <K extends Inherited>(key: K) => (request[key] === undefined ? (workflow[key] ?? null) : request[key]) as RunRow[K]
+  return {
+    webhookCallbackUrl: of('webhookCallbackUrl'),
+    proxyLocation: of('proxyLocation'),
+    extraHttpHeaders: of('extraHttpHeaders'),
+    totpIdentifier: of('totpIdentifier'),
   }
 }

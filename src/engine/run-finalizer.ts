@@ -109,6 +109,8 @@ export function finalRow(run: Pick<RunRow, 'startedAt'>, result: RunResult) {
     pendingOutcome: null,
     stepCount: result.stepCount,
     actionCount: result.actionCount,
+    usage: result.usage,
+    recordingArtifactId: result.recordingArtifactId,
     finishedAt: new Date(result.finishedAt),
     durationMs: run.startedAt === null ? null : result.durationSeconds * 1_000,
     leaseHolder: null,

@@ -34,10 +34,10 @@ const NOT_YET_SETTABLE = {
   status: 'published',
   runWith: 'agent',
   aiFallback: false,
-  runSequentially: false,
-  onHostLost: 'fail',
-  pauseCounts: false,
 } as const
+
+/** What a workflow has that is made for one run. */
+const OF_ITS_OWN_RUN = { persistBrowserSession: false, runSequentially: false, onHostLost: 'fail', pauseCounts: false } as const
 
 /** A workflow that is made for one run and stored together with it. */
 export interface OwnWorkflow {
@@ -114,7 +114,7 @@ export class Workflows {
       table: 'workflows',
       row: {
         ...NOT_YET_SETTABLE,
-        persistBrowserSession: false,
+        ...OF_ITS_OWN_RUN,
         ...row,
         organizationId,
         status: 'auto_generated',

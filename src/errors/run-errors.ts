@@ -64,6 +64,69 @@ export class RunWithoutBrowserError extends RunwrightError {
   }
 }
 
+/** The run waits for nobody. Code `RUN_NOT_PAUSED`; `details.status` says where it is. */
+export class RunNotPausedError extends RunwrightError {
+  static override readonly kind = 'RunNotPausedError'
+  constructor(workflowRunId: string, status: string) {
+    super(`Run ${workflowRunId} is ${status}, not paused`, { code: 'RUN_NOT_PAUSED', details: { workflowRunId, status } })
+  }
+}
+
+/** The token belongs to another pause of the run. Code `RESUME_TOKEN_MISMATCH`. */
+export class ResumeTokenError extends RunwrightError {
+  static override readonly kind = 'ResumeTokenError'
+  constructor(workflowRunId: string) {
+    super(`The resume token does not belong to the present pause of run ${workflowRunId}`, {
+      code: 'RESUME_TOKEN_MISMATCH',
+      details: { workflowRunId },
+    })
+  }
+}
+
+/** Too many runs wait already. Code `QUEUE_FULL`, retryable; `details` tell how many wait and how many may. */
+export class QueueFullError extends RunwrightError {
+  static override readonly kind = 'QueueFullError'
+  constructor(details: { readonly queued: number; readonly maxQueuedRuns: number }) {
+    super(`${details.queued} runs wait already, and at most ${details.maxQueuedRuns} may`, { code: 'QUEUE_FULL', details, retryable: true })
+  }
+}
+
+/** The rate limiter refused the run. Code `RATE_LIMITED`, retryable; `details.retryAfterMs` says when, where that is known. */
+export class RateLimitedError extends RunwrightError {
+  static override readonly kind = 'RateLimitedError'
+  constructor(retryAfterMs: number | null, reason: string | null = null) {
+    super(reason ?? `Too many runs were started${retryAfterMs === null ? '' : `: try again in ${retryAfterMs} ms`}`, {
+      code: 'RATE_LIMITED',
+      details: { retryAfterMs },
+      retryable: true,
+    })
+  }
+}
+
+/** The authorizer refused the call. Code `NOT_AUTHORIZED`. */
+export class NotAuthorizedError extends RunwrightError {
+  static override readonly kind = 'NotAuthorizedError'
+  constructor(action: string, reason: string | null = null) {
+    super(reason ?? `${action} is not allowed`, { code: 'NOT_AUTHORIZED', details: { action } })
+  }
+}
+
+/** No such debug session in this organisation. Code `DEBUG_SESSION_NOT_FOUND`. */
+export class DebugSessionNotFoundError extends RunwrightError {
+  static override readonly kind = 'DebugSessionNotFoundError'
+  constructor(debugSessionId: string) {
+    super(`No debug session ${debugSessionId} in this organisation`, { code: 'DEBUG_SESSION_NOT_FOUND', details: { debugSessionId } })
+  }
+}
+
+/** A webhook is not what it says: wrong signature, too old, or malformed. Code `WEBHOOK_NOT_VERIFIED`; `details.reason` says why. */
+export class WebhookVerificationError extends RunwrightError {
+  static override readonly kind = 'WebhookVerificationError'
+  constructor(reason: string) {
+    super(`The webhook cannot be trusted: ${reason}`, { code: 'WEBHOOK_NOT_VERIFIED', details: { reason } })
+  }
+}
+
 /** A status that the run's present one may not go to. Code `ILLEGAL_TRANSITION`. */
 export class IllegalTransitionError extends RunwrightError {
   static override readonly kind = 'IllegalTransitionError'

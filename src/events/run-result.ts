@@ -37,12 +37,16 @@ export const runResultSchema = z.object({
   extractedInformation: z.array(jsonValue),
   downloadedFiles: z.array(downloadedFileSchema),
   screenshotArtifactIds: z.array(z.string()),
+  /** The recording of its display, where one was made. */
+  recordingArtifactId: z.string().nullable(),
   stepCount: z.number().int(),
   actionCount: z.number().int(),
+  /** What models used; null: none was asked. */
+  usage: z.object({ tokens: z.number().int(), calls: z.number().int() }).nullable(),
   browserSessionId: z.string().nullable(),
   /** From queued to started. */
   queuedSeconds: z.number(),
-  /** From started to finished. */
+  /** From started to finished, pauses included. */
   durationSeconds: z.number(),
   createdAt: z.string(),
   queuedAt: z.string().nullable(),

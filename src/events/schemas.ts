@@ -3,6 +3,7 @@ import { runResultSchema } from './run-result.js'
 
 const run = { workflowRunId: z.string(), workflowPermanentId: z.string() }
 const workflow = { workflowPermanentId: z.string(), workflowId: z.string(), version: z.number().int(), title: z.string() }
+const webhook = { workflowRunId: z.string(), deliveryId: z.string(), /** From 1. */ attempt: z.number().int() }
 const block = {
   workflowRunId: z.string(),
   runBlockId: z.string(),
@@ -52,11 +53,49 @@ export const eventSchemas = {
   'run.started': z
     .object({ ...run, attempt: z.number().int(), leaseHolder: z.string(), leaseFence: z.number().int() })
     .describe('A host began to execute a run.'),
+  'run.paused': z
+    .object({
+      ...run,
+      runBlockId: z.string(),
+      label: z.string(),
+      instructions: z.string(),
+      positiveDescriptor: z.string(),
+      negativeDescriptor: z.string(),
+      recipients: z.array(z.string()),
+      /** What `resume` may be given, to be sure that it answers this pause. */
+      resumeToken: z.string(),
+      expiresAt: z.string(),
+    })
+    .describe('A run waits for a person.'),
+  'run.resumed': z
+    .object({ ...run, runBlockId: z.string(), label: z.string(), decision: z.enum(['approve', 'reject', 'timeout']), by: z.string() })
+    .describe('A paused run goes on: somebody has decided, or its time is over.'),
+  'run.recovered': z
+    .object({
+      ...run,
+      attempt: z.number().int(),
+      leaseHolder: z.string(),
+      leaseFence: z.number().int(),
+      /** The host that had it; null: that one handed it over. */
+      formerHolder: z.string().nullable(),
+      /** Whether the run goes on, or is only brought to its end. */
+      continues: z.boolean(),
+    })
+    .describe('A host took over a run whose host was lost or has stopped.'),
   'run.completed': runResultSchema.describe('A run ended as wanted.'),
   'run.failed': runResultSchema.describe('A run ended because something went wrong.'),
   'run.terminated': runResultSchema.describe('A run ended early on purpose.'),
   'run.canceled': runResultSchema.describe('A run was canceled.'),
   'run.timed_out': runResultSchema.describe('A run reached its elapsed limit.'),
+  'webhook.delivered': z.object({ ...webhook, statusCode: z.number().int() }).describe('The result of a run was taken by its receiver.'),
+  'webhook.failed': z
+    .object({
+      ...webhook,
+      statusCode: z.number().int().nullable(),
+      reason: z.string(),
+      /** When it is tried again; null: no more. */ nextAttemptAt: z.string().nullable(),
+    })
+    .describe('The result of a run could not be delivered.'),
   'block.started': z.object(block).describe('A block attempt began.'),
   'block.progressed': z
     .object({ ...block, done: z.number().int(), total: z.number().int().nullable() })
@@ -160,7 +199,13 @@ export type EventPayload<T extends EventType> = z.infer<(typeof eventSchemas)[T]
 /** Types of the events of an engine. */
 export type RunEventType = Extract<
   EventType,
-  `run.${string}` | `block.${string}` | `action.${string}` | `request.${string}` | `artifact.${string}` | `workflow.${string}`
+  | `run.${string}`
+  | `block.${string}`
+  | `action.${string}`
+  | `request.${string}`
+  | `artifact.${string}`
+  | `workflow.${string}`
+  | `webhook.${string}`
 >
 /** Types of the events of sessions. */
 export type SessionEventType = Extract<EventType, `session.${string}`>

@@ -21,6 +21,8 @@ export type IdPrefix =
   | 'tsk'
   | 'stp'
   | 'pb'
+  | 'whd'
+  | 'ds'
 
 /** Makes ids. Unique over all hosts that share a storage; within one host they sort in the order in which they were made. */
 export interface Ids {

@@ -31,8 +31,12 @@ export { RUN_PARTS } from './run-parts.js'
 export {
   type ActionRow,
   type ArtifactRow,
+  type BlockRunRow,
   type BrowserProfileRow,
   type BrowserSessionRow,
+  type DebugSessionRow,
+  type HostRow,
+  type LeaseRow,
   type PlaybookRow,
   type Row,
   type RunBlockRow,
@@ -44,6 +48,7 @@ export {
   tableOf,
   tables,
   type ViewTokenRow,
+  type WebhookDeliveryRow,
   type WorkflowRow,
 } from './schema.js'
 export {

@@ -2,8 +2,11 @@ import type { RowOf, Table } from './columns.js'
 import { artifacts } from './tables/artifacts.js'
 import { browserProfiles } from './tables/browser-profiles.js'
 import { browserSessions } from './tables/browser-sessions.js'
+import { blockRuns, debugSessions } from './tables/debug-sessions.js'
+import { hosts, leases } from './tables/leases.js'
 import { actions, runBlocks, runs, steps, tasks } from './tables/runs.js'
 import { viewTokens } from './tables/view-tokens.js'
+import { webhookDeliveries } from './tables/webhook-deliveries.js'
 import { playbooks, workflows } from './tables/workflows.js'
 
 /** Every table, once: row types, adapters and database schemas are built from this. */
@@ -19,6 +22,11 @@ export const tables = {
   browser_profiles: browserProfiles,
   view_tokens: viewTokens,
   artifacts,
+  leases,
+  hosts,
+  webhook_deliveries: webhookDeliveries,
+  debug_sessions: debugSessions,
+  block_runs: blockRuns,
 } as const
 
 /** The schema manifest as a type. */
@@ -50,6 +58,17 @@ export type BrowserProfileRow = Row<'browser_profiles'>
 export type ViewTokenRow = Row<'view_tokens'>
 /** A row of `artifacts`. */
 export type ArtifactRow = Row<'artifacts'>
+
+/** A row of `leases`. */
+export type LeaseRow = Row<'leases'>
+/** A row of `hosts`. */
+export type HostRow = Row<'hosts'>
+/** A row of `webhook_deliveries`. */
+export type WebhookDeliveryRow = Row<'webhook_deliveries'>
+/** A row of `debug_sessions`. */
+export type DebugSessionRow = Row<'debug_sessions'>
+/** A row of `block_runs`. */
+export type BlockRunRow = Row<'block_runs'>
 
 /** The description of a table, where its name is not known at compile time. */
 export const tableOf = (name: TableName): Table => tables[name] as unknown as Table

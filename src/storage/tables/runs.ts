@@ -1,5 +1,5 @@
 import type { Json } from '../../errors/index.js'
-import { bool, floatOrNull, instant, instantOrNull, int, intOrNull, json, jsonOrNull, table, text, textOrNull } from '../columns.js'
+import { bool, float, floatOrNull, instant, instantOrNull, int, intOrNull, json, jsonOrNull, table, text, textOrNull } from '../columns.js'
 
 /** Status of a run. */
 export type RunStatus = 'created' | 'queued' | 'running' | 'paused' | 'completed' | 'failed' | 'terminated' | 'canceled' | 'timed_out'
@@ -40,37 +40,57 @@ export const runs = table({
     failureReason: textOrNull(),
     /** Code of the failure; null when it completed, or has not ended. Written by the terminal commit. */
     errorCode: textOrNull(),
-    /** The run that started it; null: the host did. Always null so far. */
+    /** The run whose block started it; null: the host did. */
     parentWorkflowRunId: textOrNull(),
     /** The topmost run above this one; its own id when it has no parent. */
     rootWorkflowRunId: text(),
+    /** The debug session that it was started in; null: none. */
+    debugSessionId: textOrNull(),
     /** The session that the run occupies: given at the start, or its private one once that exists; null: none yet. */
     browserSessionId: textOrNull(),
     /** How long it waits for that session while somebody else holds it, in milliseconds; as given at the start. Null: not at all. */
     waitTimeoutMs: intOrNull(),
+    /** When that wait ends, counted from `queuedAt`; null: it does not wait. */
+    waitDeadlineAt: instantOrNull(),
+    /** Its lane by workflow or by sequential key: of the runs in one, one runs at a time, in the order they were queued. Null: none. */
+    sequentialLane: textOrNull(),
+    /** Its lane by the session that it waits for; null: none. */
+    sessionLane: textOrNull(),
+    /** Whether engines pass over it while it is queued: it waits for its lane, or for the run that it depends on. */
+    isParked: bool(),
+    /** The run that must have completed before this one begins; null: none. */
+    dependsOnWorkflowRunId: textOrNull(),
+    /** Whether other runs wait for its end. */
+    hasDependents: bool(),
     /** The session is the run's own and is closed with it. */
     ownsSession: bool(),
     /** The profile that its private browser is made from; given at the start, null: none. */
     browserProfileId: textOrNull(),
     /** The browser that it was asked to attach to; null: none. */
     browserAddress: textOrNull(),
-    /** Name of its proxy; null: none. Not written so far. */
+    /** Name of its proxy; null: none. */
     proxyLocation: textOrNull(),
-    /** Headers of every request of its browser; null: none. Not written so far. */
+    /** Headers of every request of its browser; null: none. */
     extraHttpHeaders: jsonOrNull<Record<string, string>>(),
     /** What it may do and where, beside the policies of its workflow and its organisation; given at the start, null: nothing more. */
     scopePolicy: jsonOrNull<Record<string, Json>>(),
     /** Whether its actions are only checked: nothing is done to pages. Given at the start. */
     dryRun: bool(),
-    /** Where its result is to be delivered; null: nowhere. Not written so far. */
+    /** Where its result is to be delivered; null: nowhere. */
     webhookCallbackUrl: textOrNull(),
+    /** What became of that; null: there is nothing to deliver, or the run has not ended. Written by the terminal commit and by deliveries. */
+    webhookStatus: textOrNull<'pending' | 'delivered' | 'failed'>(),
+    /** Why the last attempt to deliver it failed; null: none has. */
+    webhookFailureReason: textOrNull(),
+    /** For one-time codes that come by message; null: none. */
+    totpIdentifier: textOrNull(),
     /** Most steps of an agent in a block that names no number; null: the default. */
     maxSteps: intOrNull(),
     /** Overrides the workflow's; null: does not. Not written so far. */
     runWith: textOrNull<'agent' | 'code'>(),
     /** Higher begins first; given at the start, 0 without. */
     priority: int(),
-    /** The host's own id of the request; null: none. Not written so far. */
+    /** The host's own id of the request; null: none. */
     requestId: textOrNull(),
     /** The same key gives back the same run; null: none was given. */
     idempotencyKey: textOrNull(),
@@ -86,12 +106,28 @@ export const runs = table({
     leaseFence: int(),
     /** By the storage's clock; renewed by the holder's heartbeat. */
     leaseExpiresAt: instantOrNull(),
-    /** Number of claims so far. */
+    /** Number of claims so far; going on after a pause is none. */
     attempt: int(),
+    /** How often it was taken over from a host that was lost. */
+    takeovers: int(),
+    /** What it waits for while it is paused, and what it waited for until it goes on again; null: nothing. */
+    pause: jsonOrNull<Record<string, Json>>(),
+    /** What was decided about that pause; null: nothing yet. */
+    pauseDecision: jsonOrNull<Record<string, Json>>(),
+    /** When it was paused; null: it is not. */
+    pausedAt: instantOrNull(),
+    /** When the pause ends by itself; null: it is not paused. */
+    pauseExpiresAt: instantOrNull(),
+    /** How long it was paused in all, in milliseconds. */
+    pausedMs: float(),
     /** Attempts at steps, of lists and of agents; written by the terminal commit, 0 until then. */
     stepCount: int(),
     /** Actions performed; written by the terminal commit, 0 until then. */
     actionCount: int(),
+    /** What models used, `tokens` and `calls`; written by the terminal commit, null: nothing. */
+    usage: jsonOrNull<{ tokens: number; calls: number }>(),
+    /** The recording of its display; null: none was made. */
+    recordingArtifactId: textOrNull(),
     /** From `startedAt` to `finishedAt`; null until then. */
     durationMs: floatOrNull(),
     /** First queued; set once. */
@@ -107,10 +143,17 @@ export const runs = table({
   },
   unique: [{ name: 'runs_idempotency_key', columns: ['organizationId', 'idempotencyKey'] }],
   indexes: [
-    ['status', 'priority', 'queuedAt'],
+    ['status', 'isParked', 'priority', 'queuedAt'],
     ['organizationId', 'createdAt'],
     ['browserSessionId', 'modifiedAt'],
     ['status', 'leaseExpiresAt'],
+    ['status', 'pauseExpiresAt'],
+    ['status', 'waitDeadlineAt'],
+    ['sequentialLane', 'status', 'queuedAt'],
+    ['sessionLane', 'status', 'queuedAt'],
+    ['dependsOnWorkflowRunId'],
+    ['parentWorkflowRunId'],
+    ['debugSessionId', 'createdAt'],
   ],
 })
 
@@ -150,6 +193,8 @@ export const runBlocks = table({
     branch: jsonOrNull<Record<string, Json>>(),
     /** The task of a goal block, written when its steps begin; null for other types. */
     taskId: textOrNull(),
+    /** What it was about to do that must not be done twice, written before it is done; null: nothing of the kind. */
+    intent: jsonOrNull<Record<string, Json>>(),
     /** When the attempt began: the storage's time, reckoned by the host. */
     startedAt: instant(),
     /** Null while it runs. */

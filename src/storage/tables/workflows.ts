@@ -28,13 +28,13 @@ export const workflows = table({
     isTemplate: bool(),
     /** For hosts that sort workflows into folders; null: none. Not written so far. */
     folderId: textOrNull(),
-    /** Name of a proxy; null: none. */
+    /** Name of a proxy, unless a run names another; null: none. */
     proxyLocation: textOrNull(),
-    /** Where results are to be delivered; null: nowhere. Not written so far. */
+    /** Where results are to be delivered, unless a run names another place; null: nowhere. */
     webhookCallbackUrl: textOrNull(),
-    /** For one-time codes that come by message; null: none. Not written so far. */
+    /** For one-time codes that come by message, unless a run names another; null: none. */
     totpIdentifier: textOrNull(),
-    /** Headers of every request of its browsers; null: none. Not written so far. */
+    /** Headers of every request of its browsers, unless a run names others; null: none. */
     extraHttpHeaders: jsonOrNull<Record<string, string>>(),
     /** 1 to 480; null: the engine's default of 240. */
     maxElapsedTimeMinutes: floatOrNull(),
@@ -46,13 +46,13 @@ export const workflows = table({
     aiFallback: bool(),
     /** Template that chooses among scripts; null: the default one. Not written so far. */
     cacheKey: textOrNull(),
-    /** Whether its runs wait for each other; always false so far. */
+    /** Whether its runs wait for each other: one at a time, in the order they were queued. */
     runSequentially: bool(),
-    /** Template whose equal values wait for each other; null: none. Not written so far. */
+    /** Template whose equal values wait for each other; null: none. */
     sequentialKey: textOrNull(),
     /** What becomes of a run whose host died. */
     onHostLost: text<'fail' | 'resume'>(),
-    /** Whether paused time counts against the elapsed limit; always false so far. */
+    /** Whether paused time counts against the elapsed limit. */
     pauseCounts: bool(),
     /** Time that the finally block has for itself, in seconds. */
     finallyTimeoutSeconds: floatOrNull(),

@@ -18,11 +18,11 @@ it.each([
   await engine.stop()
 })
 
-it('refuses settings that it does not keep yet', async () => {
+it('refuses settings that it does not know', async () => {
   const engine = new WorkflowEngine({ storage: new MemoryStorage(), organizationId: 'acme' })
   await engine.start()
   const definition = { blocks: [{ type: 'wait' as const, label: 'w', waitSec: 1 }] }
-  const params = { title: 'T', definition, runSequentially: true }
-  await expect(engine.createWorkflow(params)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { path: 'runSequentially' } })
+  const params = { title: 'T', definition, runsSequentially: true }
+  await expect(engine.createWorkflow(params)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { path: 'runsSequentially' } })
   await engine.stop()
 })
