@@ -34,6 +34,10 @@ export class Worker<H extends Readonly<Record<string, (argument: never) => unkno
     })
   }
 
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
   call<K extends keyof H & string>(call: K, argument: Parameters<H[K]>[0]): Promise<Awaited<ReturnType<H[K]>>> {
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
@@ -42,8 +46,14 @@ export class Worker<H extends Readonly<Record<string, (argument: never) => unkno
     })
   }
 
+  /** Ends it with SIGKILL; when, by the clock that all processes share. */
+  kill(): number {
+    this.#child.kill('SIGKILL')
+    return sharedNowMs()
+  }
+
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    if (!this.isAlive) return
     const exited = new Promise((resolve) => this.#child.once('exit', resolve))
     this.#child.disconnect()
     await exited

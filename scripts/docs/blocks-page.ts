@@ -166,6 +166,8 @@ class BlocksPage {
   #ownersOf(schema: z.ZodObject, type: string): string[] {
     const names: Readonly<Record<string, string>> = {
       goto_url: 'gotoUrl',
+      human_interaction: 'humanInteraction',
+      workflow_trigger: 'workflowTrigger',
       file_download: 'fileDownload',
       for_loop: 'forLoop',
       while_loop: 'whileLoop',

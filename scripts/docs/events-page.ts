@@ -19,8 +19,8 @@ export function eventsPage(): string {
   return [
     '# Events',
     '<!-- Made from src/events/schemas.ts by `npm run docs:generate`. -->',
-    'Listeners get `(payload, event)`: `engine.on(type, listener)`, `sessions.on(…)` and `streaming.on(…)` for one type, `onAny` for all. An event is emitted after its write has succeeded, and is stored with it: `run.events()`, `engine.events(…)` and `sessions.events(…)` read the same ones again.',
-    "Every event has `type`, `id`, `at` (when it was committed, by the storage's clock), `organizationId`, `stream` (`run:<id>`, `session:<id>` or `workflow:<id>`), `seq` (gapless from 1 within its stream) and `payload`.",
+    'Listeners get `(payload, event)`: `engine.on(type, listener)`, `sessions.on(…)`, `streaming.on(…)` and `debug.on(…)` for one type, `onAny` for all. An event is emitted after its write has succeeded, and is stored with it: `run.events()`, `engine.events(…)` and `sessions.events(…)` read the same ones again.',
+    "Every event has `type`, `id`, `at` (when it was committed, by the storage's clock), `organizationId`, `stream` (`run:<id>`, `session:<id>`, `workflow:<id>` or `debug:<id>`), `seq` (gapless from 1 within its stream) and `payload`.",
     ...[...groups].flatMap(([group, types]) => section(group, types)),
     '## Result of a run',
     'What the last event of a run carries, and `run.result()` returns.',

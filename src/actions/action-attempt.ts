@@ -41,6 +41,7 @@ export class ActionAttempt {
   /** The same with its own target, where another way to its element was taken. */
   asAuthored: Action
   readonly #alternativeTarget: Target | null
+  readonly #mustNotRepeat: boolean
   readonly #context: ActionContext
   readonly #clock: Clock
   readonly #timeoutMs: number
@@ -53,10 +54,12 @@ export class ActionAttempt {
     readonly clock: Clock
     readonly timeoutMs: number
     readonly alternativeTarget?: Target | null
+    readonly mustNotRepeat?: boolean
   }) {
     this.bound = params.action
     this.asAuthored = params.action
     this.#alternativeTarget = params.alternativeTarget ?? null
+    this.#mustNotRepeat = params.mustNotRepeat ?? false
     this.#context = params.context
     this.#clock = params.clock
     this.#timeoutMs = params.timeoutMs
@@ -114,6 +117,7 @@ export class ActionAttempt {
     this.#page = await watch.before(this.bound, this.#page, options)
     if (context.dryRun) return locateForDryRun(action, this.#page, options)
     const page = this.#page
+    await context.beforeActing?.(this.bound, this.#mustNotRepeat)
     page.answerDialogs(('dialog' in action ? action.dialog : undefined) ?? null)
     try {
       const performed = await performOnPage({ action, options, browser, page, context, clock: this.#clock }).catch((error: unknown) => {

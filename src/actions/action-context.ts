@@ -1,4 +1,4 @@
-import type { Target } from '../definition/index.js'
+import type { Action, Target } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import type { BrowserHandle, ElementDescriptor } from '../sessions/ports.js'
 import type { ActionRecord, ActionResult, Recovery } from './action-result.js'
@@ -43,6 +43,8 @@ export interface ActionPlace {
   readonly recovery?: Recovery | null
   /** Another way to the element, taken as it is (no template) in place of the action's own target; its record keeps the key of that one. */
   readonly alternativeTarget?: Target | null
+  /** Whether its step says that it must not be done twice. @default false */
+  readonly mustNotRepeat?: boolean
   /** Whether a picture of the page is kept when it fails. @default true */
   readonly pictureOnFailure?: boolean
 }
@@ -67,6 +69,8 @@ export interface ActionContext {
   readonly dryRun: boolean
   /** The run's browser; starts it when it is not there yet. */
   browser(): Promise<BrowserHandle>
+  /** Called just before an action acts on its page, rendered, secrets as references; what it rejects with fails the action. */
+  readonly beforeActing?: ((action: Action, mustNotRepeat: boolean) => Promise<void>) | undefined
   /** Takes what is to be recorded, with the result that it tells of. It must not throw, and nothing waits for it. */
   record(record: ActionRecord, result: ActionResult): void
 }

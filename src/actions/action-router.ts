@@ -38,8 +38,9 @@ export class ActionRouter {
   /** Performs one action, whose texts are templates still. Never rejects: a failure is a result with its cause. */
   async execute(action: Action, context: ActionContext, place: ActionPlace): Promise<ActionResult> {
     const startedMs = this.#clock.monotonicMs()
-    const { alternativeTarget = null } = place
-    const attempt = new ActionAttempt({ action, context, clock: this.#clock, timeoutMs: this.#timeoutFor(action), alternativeTarget })
+    const { alternativeTarget = null, mustNotRepeat = false } = place
+    const timeoutMs = this.#timeoutFor(action)
+    const attempt = new ActionAttempt({ action, context, clock: this.#clock, timeoutMs, alternativeTarget, mustNotRepeat })
     const outcome = await attempt.run()
     const verdict = await watchForStuck(context, attempt.bound, outcome, this.#clock)
     const picture = await takeFailurePicture(context, place, outcome, this.#clock)

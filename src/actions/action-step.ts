@@ -30,7 +30,8 @@ export class ActionStep implements StepWork {
     if (attempt.onlyAssert) return ask(this.#step, attempt, this.#actions, null)
     const { router, context, nextStepIndex } = this.#actions
     const { stepId, recovery } = attempt
-    const place = { stepIndex: nextStepIndex(), stepId, recovery, alternativeTarget: this.#alternativeTarget }
+    const mustNotRepeat = this.#step.idempotent === false
+    const place = { stepIndex: nextStepIndex(), stepId, recovery, alternativeTarget: this.#alternativeTarget, mustNotRepeat }
     const action = await router.execute(this.#step.action, context, place)
     const { error, ending } = action
     const failure = failureOf(action, 'action')

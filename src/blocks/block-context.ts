@@ -3,6 +3,8 @@ import type { Action, BlockDefinition, StepEntry } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import type { DownloadedFile } from '../events/index.js'
 import type { BlockNotCompleted, BlockResult } from './block-result.js'
+import type { PauseDecision, PauseRequest } from './pause.js'
+import type { TriggeredRun, TriggerRunRequest } from './trigger-run.js'
 
 /** What a run lends to one block attempt. Built-in blocks get nothing that a host's own do not. */
 export interface BlockContext {
@@ -58,6 +60,20 @@ export interface BlockContext {
   callHandler(name: string): Promise<Json>
   /** Waits; ends early, by rejecting, when the block is aborted. */
   sleep(ms: number): Promise<void>
+  /**
+   * Pauses the run until somebody decides, by `engine.resume`, or its time is over: the run takes no worker and no lease meanwhile, and keeps
+   * its browser. The attempt ends here, without a result, and its `execute` is called again, perhaps by another process, once it is decided:
+   * the same call then gives the decision. So nothing that must happen once may stand before it.
+   */
+  pause(request: PauseRequest): Promise<PauseDecision>
+  /**
+   * Starts a run of a workflow of the same organisation below this one, and waits for its end where that is asked for; this run takes no
+   * worker meanwhile. An attempt that is made again because its host was lost finds the run that it had started. When this run is canceled,
+   * so is every run below it; when it ends otherwise, those that it waits for.
+   * @throws {BlockFailed} `TRIGGER_DEPTH_EXCEEDED`, `SECRET_IN_PAYLOAD`, `CHILD_RUN_DEADLOCK`
+   * @throws {WorkflowNotFoundError} {SessionNotFoundError} {ParameterError}
+   */
+  triggerRun(request: TriggerRunRequest): Promise<TriggeredRun>
   /** Runs child blocks as a level of their own. */
   runChildren(params: RunChildrenParams): Promise<ChildrenResult>
   /** Label of the block after this one, for a branch with this target (null: the block's own next); null ends the level. */

@@ -54,3 +54,11 @@ export const terminated = (failureReason: string, errorCode: string | null, outp
   errorCode,
   output,
 })
+
+/** A block that took longer than it may. */
+export const timedOut = (failureReason: string, errorCode: string | null, output: Json = null): BlockNotCompleted => ({
+  status: 'timed_out',
+  failureReason,
+  errorCode,
+  output,
+})

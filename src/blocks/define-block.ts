@@ -15,13 +15,19 @@ export interface BlockType<Schema extends BlockSchema = BlockSchema> {
   readonly cacheable: boolean
   /** Whether it cannot run without a browser; the engine then has one ready before it starts. @default false */
   readonly needsBrowser: boolean
+  /**
+   * Whether `timeoutSeconds` is a field of its own that it minds itself: no deadline is set for its attempts, the engine's default neither.
+   * @default false
+   */
+  readonly ownsTimeout: boolean
   /** Does the work. What it throws is a failed (`BlockTerminated`: terminated) result with its cause. */
   execute(block: BlockDefinition & z.output<Schema>, context: BlockContext): Promise<BlockResult>
 }
 
 /** What `defineBlock` takes: a block type, defaults left out. */
-export type BlockTypeInput<Schema extends BlockSchema> = Omit<BlockType<Schema>, 'cacheable' | 'needsBrowser'> &
-  Partial<Pick<BlockType<Schema>, 'cacheable' | 'needsBrowser'>>
+export type BlockTypeInput<Schema extends BlockSchema> = Omit<BlockType<Schema>, OptionalFlag> &
+  Partial<Pick<BlockType<Schema>, OptionalFlag>>
+type OptionalFlag = 'cacheable' | 'needsBrowser' | 'ownsTimeout'
 
 /**
  * Makes a block type. Register it with the engine's `blocks` option.
@@ -36,5 +42,6 @@ export type BlockTypeInput<Schema extends BlockSchema> = Omit<BlockType<Schema>,
  * ```
  */
 export function defineBlock<Schema extends BlockSchema>(input: BlockTypeInput<Schema>): BlockType<Schema> {
-  return { ...input, cacheable: input.cacheable ?? false, needsBrowser: input.needsBrowser ?? false }
+  const { cacheable = false, needsBrowser = false, ownsTimeout = false } = input
+  return { ...input, cacheable, needsBrowser, ownsTimeout }
 }

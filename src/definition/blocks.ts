@@ -164,6 +164,45 @@ export const codeConfigSchema = requireKeys(
   ['handler', 'code'],
 )
 
+/** Own fields of `human_interaction`. Its `timeoutSeconds` is the time that people have; the block has no other deadline. */
+export const humanInteractionConfigSchema = z.strictObject({
+  /** What is to be decided, for whoever decides; template. */
+  instructions: text,
+  /** What approving is called; template. @default 'Approve' */
+  positiveDescriptor: text.default('Approve'),
+  /** What rejecting is called; template. @default 'Reject' */
+  negativeDescriptor: text.default('Reject'),
+  /** How long the run waits for a decision, in seconds, above 0 up to 86,400. @default 7,200 */
+  timeoutSeconds: z.number().positive().max(86_400).default(7_200),
+  /** Who is to be asked, for the engine's `notifier`; templates. */
+  recipients: z.array(text).optional(),
+})
+
+/** Own fields of `workflow_trigger`. */
+export const workflowTriggerConfigSchema = z
+  .strictObject({
+    /** The workflow that is run, in its newest version; template. */
+    workflowPermanentId: text,
+    /** Values of its parameters by key; texts are templates. Or a template that gives such an object: `{{ data_output | tojson }}`. */
+    payload: z.union([z.record(z.string(), z.json()), text]).optional(),
+    /** Whether the block waits for the end of that run and fails unless it completes. @default true */
+    waitForCompletion: z.boolean().default(true),
+    /** The session that it runs on; template. Without it, a private browser. */
+    browserSessionId: text.optional(),
+    /** Whether it runs in the browser of this run, which waits meanwhile. Not together with `browserSessionId`. @default false */
+    useParentBrowserSession: z.boolean().default(false),
+  })
+  .refine(({ useParentBrowserSession, browserSessionId }) => !useParentBrowserSession || browserSessionId === undefined, {
+    error: 'expected useParentBrowserSession or browserSessionId, found both',
+    path: ['browserSessionId'],
+    params: { expected: 'at most one of useParentBrowserSession, browserSessionId' },
+  })
+  .refine(({ useParentBrowserSession, waitForCompletion }) => !useParentBrowserSession || waitForCompletion, {
+    error: 'a run in the browser of its parent has to be waited for: expected waitForCompletion true',
+    path: ['waitForCompletion'],
+    params: { expected: 'waitForCompletion true beside useParentBrowserSession' },
+  })
+
 /** The schemas of the built-in block types' own fields, by type. A host's types go beside them. */
 export const builtInBlockSchemas = {
   goto_url: gotoUrlConfigSchema,
@@ -179,6 +218,8 @@ export const builtInBlockSchemas = {
   while_loop: whileLoopConfigSchema,
   wait: waitConfigSchema,
   code: codeConfigSchema,
+  human_interaction: humanInteractionConfigSchema,
+  workflow_trigger: workflowTriggerConfigSchema,
 } as const satisfies Readonly<Record<string, BlockSchema>>
 
 type Schemas = typeof builtInBlockSchemas

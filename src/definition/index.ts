@@ -33,6 +33,7 @@ export {
   type GoalConfig,
   goalConfigSchema,
   gotoUrlConfigSchema,
+  humanInteractionConfigSchema,
   isConditionalBlock,
   isLoopBlock,
   type LoopBlock,
@@ -44,6 +45,7 @@ export {
   type WhileLoopBlock,
   waitConfigSchema,
   whileLoopConfigSchema,
+  workflowTriggerConfigSchema,
 } from './blocks.js'
 export { assignBranchIds } from './branch-ids.js'
 export { computeConditionalScopes } from './conditional-scopes.js'
@@ -67,6 +69,7 @@ export {
   validateJson,
 } from './json-schema.js'
 export { literalTemplate } from './literal-template.js'
+export { mapJson } from './map-json.js'
 export { type CoercedParameters, coerceParameters, contextPath, resolveContextParameter, type UnknownKey } from './parameters.js'
 export {
   type ContextParameter,

@@ -3,6 +3,7 @@ import { type BlockDefinition, describeTarget, type Target } from '../definition
 import type { Json } from '../errors/index.js'
 import type { BlockEntry } from './block-journal.js'
 import { readAsDataAddress, saveRunFile } from './run-files.js'
+import type { AttemptIntents } from './run-intent.js'
 import type { RunState } from './run-state.js'
 
 export interface AttemptActionsParams {
@@ -12,12 +13,14 @@ export interface AttemptActionsParams {
   readonly signal: AbortSignal
   /** Called for each action that is recorded. */
   readonly onRecord: () => void
+  /** Writes down what the attempt is about to do; without it, nothing has to be known of that. */
+  readonly intents?: AttemptIntents | undefined
   /** Whether an agent chooses the actions: one that gets nowhere is stopped. @default false */
   readonly byAgent?: boolean
 }
 
 /** What one block attempt lends to its actions: texts, browser, files, and the journal that records them. */
-export function attemptActions({ state, block, entry, signal, onRecord, byAgent = false }: AttemptActionsParams): ActionContext {
+export function attemptActions({ state, block, entry, signal, onRecord, intents, byAgent = false }: AttemptActionsParams): ActionContext {
   const { environment, secrets, scope, journal } = state
   const stuck = new StuckDetector(() => byAgent)
   return {
@@ -45,6 +48,7 @@ export function attemptActions({ state, block, entry, signal, onRecord, byAgent 
       dataAddress: (reference) => readAsDataAddress(environment.artifacts, entry.organizationId, reference),
     },
     browser: () => state.browser.open(),
+    beforeActing: intents === undefined ? undefined : (action, mustNotRepeat) => intents.beforeAction(action, mustNotRepeat),
     record: (record, { verdict }) => {
       onRecord()
       state.elements.note(record)

@@ -11,19 +11,33 @@ import {
   type SequenceResult,
   type StepRecorder,
 } from '../actions/index.js'
-import type { AgentGoal, BlockContext, BlockDownloads, ChildrenResult, PerformAllOptions, RunChildrenParams } from '../blocks/index.js'
+import type {
+  AgentGoal,
+  BlockContext,
+  BlockDownloads,
+  ChildrenResult,
+  PauseDecision,
+  PauseRequest,
+  PerformAllOptions,
+  RunChildrenParams,
+  TriggeredRun,
+  TriggerRunRequest,
+} from '../blocks/index.js'
 import { type Action, type BlockDefinition, isTruthyText, type StepEntry } from '../definition/index.js'
 import { BlockFailed, type Json, TemplateError } from '../errors/index.js'
 import type { DownloadedFile } from '../events/index.js'
 import { sleep } from '../runtime/index.js'
 import { attemptActions, literalActions } from './attempt-actions.js'
 import type { BlockEntry } from './block-journal.js'
+import { triggerRun } from './children/trigger-run.js'
 import { allBlocks } from './compiled-workflow.js'
 import { handOverRequest } from './hand-over.js'
 import { toJsonOutput } from './json-output.js'
+import { pauseRun } from './pause-run.js'
 import { type RunAgentParams, renderGoal, runAgent } from './run-agent.js'
 import { saveRunFile } from './run-files.js'
-import { handlerParameters, type RunState } from './run-state.js'
+import { AttemptIntents } from './run-intent.js'
+import { handlerParameters, type RunState, summedUsage } from './run-state.js'
 import { playbookSource, stepRecorder } from './step-records.js'
 
 export interface AttemptContextOptions {
@@ -46,6 +60,7 @@ export class AttemptContext implements BlockContext {
   readonly signal: AbortSignal
   readonly downloads: BlockDownloads
   readonly #options: AttemptContextOptions
+  readonly #intents: AttemptIntents
   /** Made when they are first asked for: most blocks never touch a page. */
   #lent: ActionContext | undefined
   #page: PageFacade | undefined
@@ -58,6 +73,7 @@ export class AttemptContext implements BlockContext {
   constructor(options: AttemptContextOptions) {
     const { state, entry, signal } = options
     this.#options = options
+    this.#intents = new AttemptIntents(state, options.block, entry)
     this.organizationId = entry.organizationId
     this.workflowRunId = entry.workflowRunId
     this.runBlockId = entry.runBlockId
@@ -138,6 +154,7 @@ export class AttemptContext implements BlockContext {
 
   async nativePage<T = unknown>(): Promise<T> {
     const browser = await this.#actions.browser()
+    await this.#intents.beforeNativePage()
     return (await browser.activePage({ signal: this.signal, timeoutMs: NATIVE_PAGE_TIMEOUT_MS })).native() as T
   }
 
@@ -170,6 +187,17 @@ export class AttemptContext implements BlockContext {
 
   sleep(ms: number): Promise<void> {
     return sleep(this.#options.state.environment.clock, ms, this.signal)
+  }
+
+  triggerRun(request: TriggerRunRequest): Promise<TriggeredRun> {
+    return triggerRun(this.#options, request)
+  }
+
+  pause(request: PauseRequest): Promise<PauseDecision> {
+    const { state, entry } = this.#options
+    const { timeoutMs, ...texts } = request
+    const shown = state.secrets.redact(texts as unknown as Json) as unknown as typeof texts
+    return pauseRun(state, entry, { ...shown, timeoutMs }, this.signal)
   }
 
   runChildren(params: RunChildrenParams): Promise<ChildrenResult> {
@@ -205,9 +233,9 @@ export class AttemptContext implements BlockContext {
 
   async #byAgent(work: Pick<RunAgentParams, 'request' | 'recorder' | 'firstStep' | 'stepId' | 'recovery'>): Promise<AgentOutcome> {
     const nextStepIndex = () => this.#actionCount
-    const outcome = await runAgent({ ...this.#options, ...work, nextStepIndex, onRecord: () => this.#actionCount++ })
-    const { tokens, calls } = this.#usage ?? { tokens: 0, calls: 0 }
-    this.#usage = { tokens: tokens + outcome.usage.tokens, calls: calls + outcome.usage.calls }
+    const onRecord = () => this.#actionCount++
+    const outcome = await runAgent({ ...this.#options, ...work, nextStepIndex, onRecord, intents: this.#intents })
+    this.#usage = summedUsage(this.#usage, outcome.usage)
     return outcome
   }
 
@@ -231,7 +259,7 @@ export class AttemptContext implements BlockContext {
   }
 
   get #actions(): ActionContext {
-    this.#lent ??= attemptActions({ ...this.#options, onRecord: () => this.#actionCount++ })
+    this.#lent ??= attemptActions({ ...this.#options, onRecord: () => this.#actionCount++, intents: this.#intents })
     return this.#lent
   }
 

@@ -4,6 +4,7 @@ import type { Json } from '../errors/index.js'
 import type { EventPayload } from '../events/index.js'
 import type { Ids } from '../runtime/index.js'
 import type { BlockStatus, RunBlockRow, RunRow, Write } from '../storage/index.js'
+import type { RunHistory } from './run-history.js'
 import type { RunJournal } from './run-journal.js'
 import type { StorageTime } from './storage-time.js'
 
@@ -27,6 +28,8 @@ export class BlockJournal {
   readonly #ended: BlockEntry[] = []
   #sequence = 0
   #tasks = 0
+  /** Whether the walk only comes by what earlier executions have done: nothing of that is told again. */
+  #isReplaying = false
 
   constructor(options: { readonly journal: RunJournal; readonly run: RunRow; readonly ids: Ids; readonly time: StorageTime }) {
     this.#journal = options.journal
@@ -45,8 +48,17 @@ export class BlockJournal {
     return [...this.#open.values()].at(-1) ?? null
   }
 
+  /** Takes over what earlier executions have left. `tasks` counts those that they began; `goesOn` tells which blocks will be run. */
+  restore(history: RunHistory, tasks: number, goesOn: (label: string) => boolean): void {
+    for (const row of history.open) this.#open.set(row.runBlockId, row)
+    this.#ended.push(...history.ended(goesOn))
+    this.#sequence = history.rows.at(-1)?.sequence ?? 0
+    this.#tasks = tasks
+    this.#isReplaying = history.rows.length > 0
+  }
+
   /** An attempt begins: one commit, together with the end of the block before it. */
-  async begin(block: BlockDefinition, attempt: number, place: BlockPlace): Promise<BlockEntry> {
+  async begin(block: BlockDefinition, attempt: number, place: BlockPlace, intent: BlockEntry['intent'] = null): Promise<BlockEntry> {
     const entry: BlockEntry = {
       runBlockId: this.#ids.next('rb'),
       organizationId: this.#run.organizationId,
@@ -62,11 +74,12 @@ export class BlockJournal {
       errorCode: null,
       branch: null,
       taskId: null,
-      intent: null,
+      intent,
       startedAt: this.#time.now(),
       finishedAt: null,
       durationMs: null,
     }
+    this.#isReplaying = false
     this.#open.set(entry.runBlockId, entry)
     this.#journal.stage({ op: 'insert', table: 'run_blocks', row: entry })
     this.#journal.stageEvent('block.started', this.#identity(entry))
@@ -78,9 +91,21 @@ export class BlockJournal {
   async progress(entry: BlockEntry, output: Json, done: number, total: number | null): Promise<void> {
     if (!this.#open.has(entry.runBlockId)) return // it was given up on meanwhile
     this.#open.set(entry.runBlockId, { ...entry, output })
+    if (this.#isReplaying) return
     this.#journal.stage({ op: 'update', table: 'run_blocks', id: entry.runBlockId, set: { output } })
     this.#journal.stageEvent('block.progressed', { ...this.#identity(entry), done, total })
     await this.#journal.commit()
+  }
+
+  /**
+   * Writes down what an attempt is about to do that must not be done twice: `isFirst` resolves when it is written, later ones go with the
+   * next commit.
+   */
+  async intend({ runBlockId }: BlockEntry, intent: NonNullable<BlockEntry['intent']>, isFirst: boolean): Promise<void> {
+    if (!this.#open.has(runBlockId)) return // it was given up on meanwhile
+    this.#journal.stage({ op: 'update', table: 'run_blocks', id: runBlockId, set: { intent } })
+    if (isFirst) await this.#journal.commit()
+    else this.#journal.flushSoon()
   }
 
   /** The steps of a goal block begin: its task is written with the next commit, and ends with the attempt. Null: it was given up on. */
@@ -112,9 +137,16 @@ export class BlockJournal {
     this.#journal.stageEvent(`block.${result.status}`, this.#endOf(ended))
   }
 
-  /** Stages the end of every attempt that is still open; for the commit that ends the run. */
-  closeOpen(status: Exclude<BlockStatus, 'running' | 'completed'>, failureReason: string, errorCode: string | null): void {
-    for (const entry of [...this.#open.values()].reverse()) this.end(entry, { status, failureReason, errorCode, output: entry.output })
+  /** Stages the end of every attempt that is still open, but for those at the block `except`; for a run that ends. */
+  closeOpen(
+    status: Exclude<BlockStatus, 'running' | 'completed'>,
+    failureReason: string,
+    errorCode: string | null,
+    except: string | null = null,
+  ): void {
+    for (const entry of [...this.#open.values()].reverse()) {
+      if (entry.label !== except) this.end(entry, { status, failureReason, errorCode, output: entry.output })
+    }
   }
 
   #close(entry: BlockEntry, result: BlockResult): BlockEntry {

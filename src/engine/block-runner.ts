@@ -4,7 +4,10 @@ import { ActionError, BlockFailed, BlockTerminated, type Json, RunCanceledError,
 import { type Clock, forkAbort, raceAbort, sleep, type Timer } from '../runtime/index.js'
 import { AttemptContext } from './attempt-context.js'
 import type { BlockEntry } from './block-journal.js'
+import { pastOf } from './block-replay.js'
 import { toJsonOutput } from './json-output.js'
+import { forgetPause } from './pause-run.js'
+import { intentAtBegin } from './run-intent.js'
 import type { RunState } from './run-state.js'
 
 export interface RunBlockParams {
@@ -34,28 +37,41 @@ export class BlockRunner {
     this.#state = state
   }
 
-  /** Runs the block, retries included. Rejects only when the execution itself cannot go on: canceled, taken over, storage gone. */
+  /**
+   * Runs the block, retries included; what earlier executions of the run have done of it is not done again. Rejects only when the execution
+   * itself cannot go on: canceled, suspended, taken over, storage gone.
+   */
   async run(params: RunBlockParams): Promise<BlockResult> {
     const { block, signal } = params
-    const { scope, blocks, journal, environment, guard } = this.#state
+    const { scope, blocks, journal, environment, guard, history, time } = this.#state
     const place = {
       parentRunBlockId: params.parentRunBlockId,
       currentIndex: scope.currentIndex,
       currentValue: this.#redacted(scope.currentValue),
     }
-    for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted()
+    const visit = history.take({ ...place, label: block.label })
+    const past = pastOf(this.#state, block, visit)
+    if (past.result !== null) return past.result
+    let { entry, attempt } = past
+    for (let counted = past.counted + 1; ; counted++) {
       signal.throwIfAborted()
-      const entry = await blocks.begin(block, attempt, place)
+      if (entry === null) {
+        const intent = intentAtBegin(block, environment.registry.get(block.type), time.now())
+        entry = await blocks.begin(block, ++attempt, place, intent)
+      }
       const result = this.#storable(block, await this.#attempt(params, entry))
+      forgetPause(this.#state, entry)
       guard.attemptEnded()
-      const isRetried = attempt <= block.maxRetries && !signal.aborted && (result.status === 'failed' || result.status === 'terminated')
+      const isRetried = counted <= block.maxRetries && !signal.aborted && (result.status === 'failed' || result.status === 'terminated')
       if (!isRetried) {
         blocks.end(entry, result)
         scope.setOutput(block.label, result.status === 'completed' ? result.output : null)
         return result
       }
-      const delayMs = Math.min(RETRY_DELAY_LIMIT_MS, RETRY_DELAY_MS * 2 ** (attempt - 1))
+      const delayMs = Math.min(RETRY_DELAY_LIMIT_MS, RETRY_DELAY_MS * 2 ** (counted - 1))
       blocks.retry(entry, result, delayMs)
+      entry = null
       await journal.commit()
       await sleep(environment.clock, delayMs, signal)
     }
@@ -67,7 +83,7 @@ export class BlockRunner {
     const type = environment.registry.get(block.type)
     if (type === undefined) return failed(`No block type "${block.type}" is registered`, 'UNKNOWN_BLOCK_TYPE')
     const fork = forkAbort(params.signal)
-    const timeoutSeconds = block.timeoutSeconds ?? environment.defaultBlockTimeoutSeconds
+    const timeoutSeconds = type.ownsTimeout ? null : (block.timeoutSeconds ?? environment.defaultBlockTimeoutSeconds)
     const timer =
       timeoutSeconds === null
         ? null

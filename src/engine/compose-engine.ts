@@ -4,24 +4,31 @@ import { createTemplates } from '../definition/index.js'
 import { type AnyEvent, logListenerErrors, type RunEventType, TypedBus } from '../events/index.js'
 import { createIds } from '../runtime/index.js'
 import { Artifacts, guardStorage } from '../storage/index.js'
+import { ChildRuns } from './children/child-runs.js'
+import { composeDispatch } from './dispatch/compose-dispatch.js'
+import { SubmitGates } from './dispatch/submit-gates.js'
 import { InProcessDispatcher } from './dispatcher.js'
 import type { EngineSettings } from './engine-options.js'
 import { EventFactory } from './event-factory.js'
 import { GuestActions } from './guest-actions.js'
 import { OwnRuns } from './own-runs.js'
+import { ParkedSessions } from './parked-sessions.js'
+import { expirePauses } from './people/pause-expiry.js'
+import { PauseTimers } from './people/pause-watch.js'
+import { RunResumes } from './people/run-resumes.js'
 import { Playbooks } from './playbooks.js'
-import { QueuedRunSweep } from './queued-run-sweep.js'
 import { RunCanceller } from './run-canceller.js'
 import type { RunEnvironment } from './run-environment.js'
 import { RunExecutor } from './run-executor.js'
-import { RunLeases } from './run-leases.js'
 import { RunPruner } from './run-pruner.js'
 import { RunReader } from './run-reader.js'
-import { RunRecovery } from './run-recovery.js'
 import { RunSubmissions } from './run-submission.js'
 import { RunTimelines } from './run-timeline.js'
 import { ScopePolicies } from './scope-policies.js'
 import { SingleActions } from './single-actions.js'
+import { Telemetry } from './telemetry/index.js'
+import { Webhooks } from './webhooks/index.js'
+import { WorkflowUpdates } from './workflow-updates.js'
 import { Workflows } from './workflows.js'
 
 /** The collaborators of an engine, tied together. */
@@ -49,19 +56,43 @@ export function composeEngine(settings: EngineSettings) {
     ids,
   })
   const hostId = settings.hostId ?? ids.next('host')
-  const leases = new RunLeases({ storage, clock, logger, events, emit, hostId, ttlMs: settings.leaseTtlMs })
-  const dispatcher = settings.dispatcher ?? new InProcessDispatcher({ concurrency: settings.concurrency })
-  const canceller = new RunCanceller({ storage, workflows, events, emit, leases })
+  const dispatcher = settings.dispatcher ?? new InProcessDispatcher({ concurrency: settings.concurrency, clock })
+  const parked = new ParkedSessions({ storage, sessions, logger })
   const artifacts = new Artifacts({ storage, store: settings.artifacts, ids })
   const router = new ActionRouter({ clock, ids, timeouts: settings })
+  const webhooks = new Webhooks({
+    ...{ storage, events, emit, clock, logger, hostId },
+    settings: settings.webhooks,
+    credentials: settings.credentials,
+  })
+  const dispatch = composeDispatch({
+    ...{ storage, clock, logger, ids, events, emit, hostId, dispatcher, workflows },
+    leaseTtlMs: settings.leaseTtlMs,
+    listeners: [webhooks, { ended: (run) => children.ended(run) }, { ended: (run) => pauses.over(run.workflowRunId) }],
+  })
+  const { leases, ends, endUnexecuted } = dispatch
+  const canceller = new RunCanceller({ storage, leases, endUnexecuted, dispatcher, logger })
+  const pauses = new PauseTimers({ storage, clock, logger, notifier: settings.notifier, expire: (run) => resumes.expire(run) })
+  const resumes = new RunResumes({ storage, events, emit, dispatcher, logger, onDecided: (workflowRunId) => pauses.over(workflowRunId) })
+  const children = new ChildRuns({
+    ...{ storage, workflows, dispatcher, logger },
+    submit: (request, companions) => submissions.submitWith(request, companions),
+    waitFor: (params) => reader.waitFor(params),
+    cancel: (request) => canceller.cancel(request),
+  })
+  const templates = createTemplates({ strict: settings.strictTemplates })
   const environment: RunEnvironment = {
     storage,
-    sessions,
+    sessions: sessions === undefined ? undefined : children.lent.over(sessions),
+    pauses,
+    children,
+    ends,
+    parked,
     artifacts,
     registry,
     handlers,
     credentials: settings.credentials,
-    templates: createTemplates({ strict: settings.strictTemplates }),
+    templates,
     scopePolicies,
     router,
     agent: settings.agent === undefined ? null : new AgentRunner({ agent: settings.agent, router, clock, maxObservationChars }),
@@ -73,8 +104,15 @@ export function composeEngine(settings: EngineSettings) {
     defaultBlockTimeoutSeconds: settings.blockTimeoutSeconds,
     alternativeTargets: settings.alternativeTargets,
   }
-  const executor = new RunExecutor({ environment, workflows, leases, dispatcher, canceller })
-  const submissions = new RunSubmissions({ storage, workflows, sessions, scopePolicies, events, emit, ids })
+  const executor = new RunExecutor({ environment, workflows, leases, dispatcher, ttlMs: settings.leaseTtlMs })
+  const gates = new SubmitGates({ ...settings, storage })
+  const submissions = new RunSubmissions({
+    ...{ storage, workflows, sessions, scopePolicies, events, emit, ids, templates, gates },
+    onQueued: dispatch.onQueued,
+  })
+  dispatch.service.addLook({ what: 'pauses whose time is over', work: () => expirePauses({ storage, resumes }) })
+  dispatch.service.addLook({ what: 'runs whose parent has ended', work: () => children.cancelOrphans() })
+  dispatch.service.addLook({ what: 'sessions of paused runs', work: () => parked.sweep() })
   const reader = new RunReader({ storage, clock })
   const ownRuns = new OwnRuns({ workflows, submissions, dispatcher, hasAgent })
   const guests = new GuestActions({ storage, guestsOf: (workflowRunId) => executor.guestsOf(workflowRunId) })
@@ -82,18 +120,26 @@ export function composeEngine(settings: EngineSettings) {
     storage,
     bus,
     workflows,
+    workflowUpdates: new WorkflowUpdates({ storage, workflows, scopePolicies, events, emit, ids }),
     playbooks,
     canceller,
     artifacts,
     dispatcher,
     executor,
     ownRuns,
-    singleActions: new SingleActions({ storage, logger, ownRuns, guests, reader, canceller, hasAgent }),
+    singleActions: new SingleActions({ storage, gates, logger, ownRuns, guests, reader, canceller, hasAgent }),
     timelines: new RunTimelines({ storage, workflows }),
-    queuedRuns: new QueuedRunSweep({ storage, dispatcher, clock, logger }),
-    recovery: new RunRecovery({ storage, clock, logger, events, emit, workflows, leases, hostId, ttlMs: settings.leaseTtlMs }),
+    dispatch: dispatch.service,
     submissions,
+    resumes,
+    pauses,
+    children,
     pruner: new RunPruner({ storage, artifacts, logger }),
     reader,
+    webhooks,
+    telemetry: new Telemetry({
+      ...{ tracer: settings.tracer, spanContext: settings.spanContext, meter: settings.meter, bus, clock, logger },
+      figures: { runsExecuted: () => leases.all().length, webhooksSent: () => webhooks.sendingCount },
+    }),
   }
 }

@@ -10,11 +10,13 @@ import { PinnedPlaybooks } from './pinned-playbooks.js'
 import { RunBrowser } from './run-browser.js'
 import type { RunEnvironment } from './run-environment.js'
 import { RunGuard } from './run-guard.js'
+import type { RunHistory } from './run-history.js'
 import { RunJournal } from './run-journal.js'
 import { RunProfile } from './run-profile.js'
 import { RunScope } from './run-scope.js'
 import { createSecrets } from './run-secrets.js'
 import type { RunState } from './run-state.js'
+import type { RunSuspendedError } from './run-suspended.js'
 import { StorageTime } from './storage-time.js'
 
 export interface CreateRunStateParams {
@@ -28,6 +30,11 @@ export interface CreateRunStateParams {
   readonly onCommitFailed: (error: unknown) => void
   /** The browser is gone. */
   readonly onBrowserLost: (reason: unknown) => void
+  /** The run goes on without this execution. */
+  readonly onSuspended: (reason: RunSuspendedError) => void
+  /** What earlier executions have left; empty: this is the first. */
+  readonly history: RunHistory
+  readonly hasBegunBefore: boolean
 }
 
 /** Puts together what one execution works with. */
@@ -41,11 +48,12 @@ export function createRunState(params: CreateRunStateParams): RunState {
     environment.logger.warn('actions could not be recorded yet', { workflowRunId: run.workflowRunId, error })
   const journal = new RunJournal({ storage, clock, events, run, emit, onFailed: params.onCommitFailed, onDeferred })
   const blocks = new BlockJournal({ journal, run, ids, time })
+  const random = params.random ?? systemRandom
   const secrets = createSecrets({
     parameters: workflow.definition.parameters,
     providers: environment.credentials,
     run,
-    nonce: (params.random ?? systemRandom).bytes(16),
+    nonce: random.bytes(16),
     signal,
   })
   const guard: RunGuard = new RunGuard({
@@ -63,6 +71,9 @@ export function createRunState(params: CreateRunStateParams): RunState {
     run,
     minutesForPeople: minutesForPeople(workflow.blocks.values()),
     clock,
+    now: () => time.now(),
+    hasBegunBefore: params.hasBegunBefore,
+    adopted: environment.parked.take(run.workflowRunId),
     signal,
     onLost: params.onBrowserLost,
     onPrivateSession: (browserSessionId) => journal.stageRun({ browserSessionId, ownsSession: true }),
@@ -99,6 +110,11 @@ export function createRunState(params: CreateRunStateParams): RunState {
     time,
     elements,
     playbooks,
+    history: params.history,
+    random,
+    suspend: params.onSuspended,
+    decidedRunBlockId: null,
+    usage: run.usage,
     actionCount: 0,
     stepCount: 0,
   }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type BrowserAgent, DEFAULT_OBSERVATION_CHARS, type Guardrail } from '../actions/index.js'
 import type { BlockType } from '../blocks/index.js'
 import type { ListenerErrorHandler } from '../events/index.js'
-import { type Clock, type Ids, type Logger, silentLogger, systemClock } from '../runtime/index.js'
+import { type Clock, type Ids, type Logger, type Meter, silentLogger, systemClock } from '../runtime/index.js'
 import { type ArtifactStore, MemoryArtifactStore, type Storage } from '../storage/index.js'
 import type { CredentialProvider } from './credentials.js'
 import type { RunDispatcher } from './dispatcher.js'
@@ -11,6 +11,7 @@ import type { CodeHandler } from './run-environment.js'
 import { DEFAULT_RUN_LEASE_TTL_MS } from './run-leases.js'
 import type { Authorizer, Notifier, RateLimiter, SpanContextOf, Tracer } from './run-ports.js'
 import type { OrganizationPolicies } from './scope-policies.js'
+import { webhookOptionsSchema } from './webhooks/webhook-options.js'
 
 const port = <T>(what: string, method: keyof T & string) =>
   z.custom<T>((value) => typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[method] === 'function', {
@@ -73,6 +74,10 @@ export const engineOptionsSchema = z.strictObject({
   tracer: port<Tracer>('a Tracer', 'startSpan').optional(),
   /** How a span becomes the parent of another: `(span) => trace.setSpan(context.active(), span)`. Without it, spans have no parents. */
   spanContext: z.custom<SpanContextOf>((value) => typeof value === 'function', { error: 'expected a function' }).optional(),
+  /** Where the figures of runs, blocks and webhooks go, see `RunMeter`; an OpenTelemetry meter as it is. */
+  meter: port<Meter>('a Meter', 'createCounter').optional(),
+  /** How results are delivered to where `webhookCallbackUrl` says. Without a secret, or `unsigned`, such addresses are refused. */
+  webhooks: webhookOptionsSchema.prefault({}),
   /** Runs that this engine executes at the same time. */
   concurrency: z.number().int().min(1).default(10),
   /** How long a run's lease lives without a heartbeat, in milliseconds. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { BlockCommonInput, PlaybookInput, ScopePolicyInput, WorkflowDefinition, WorkflowDefinitionInput } from '../definition/index.js'
 import type { Json } from '../errors/index.js'
 import { browserAddressSchema, oneBrowser } from './browser-reference.js'
+import { withoutDefaults } from './without-defaults.js'
 
 /** Where results are delivered: http or https. Whether its host may be reached is checked when it is. */
 const webhookUrl = z.url({ protocol: /^https?$/ }).max(2_000)
@@ -63,6 +64,20 @@ export const createWorkflowSchema = z.strictObject({
 /** Arguments of {@link WorkflowEngine.createWorkflow}. */
 export type CreateWorkflowParams = z.input<typeof createWorkflowSchema>
 export type CreateWorkflowRequest = z.output<typeof createWorkflowSchema>
+
+const { playbooks: _, organizationId: __, ...settings } = createWorkflowSchema.shape
+
+/** Arguments of `updateWorkflow`: what is left out stays as it is. */
+export const updateWorkflowSchema = z.strictObject({
+  organizationId,
+  workflowPermanentId: z.string().min(1),
+  /** The version that the change was made from: where there is a newer one by now, the update is refused. Without it, the newest is changed. */
+  expectedVersion: z.number().int().min(1).optional(),
+  ...withoutDefaults(settings),
+})
+/** Arguments of {@link WorkflowEngine.updateWorkflow}. */
+export type UpdateWorkflowParams = z.input<typeof updateWorkflowSchema>
+export type UpdateWorkflowRequest = z.output<typeof updateWorkflowSchema>
 
 /** Arguments of `startRun`, with their defaults. */
 export const startRunSchema = oneBrowser(
@@ -192,6 +207,7 @@ export const resumeRunSchema = runRefSchema.extend({
 })
 /** What was decided about a paused run. */
 export type ResumeRunParams = z.input<typeof resumeRunSchema>
+export type ResumeRunRequest = z.output<typeof resumeRunSchema>
 
 /** Names a session whose runs are asked for. */
 export const lastRunForSessionSchema = z.strictObject({ organizationId, browserSessionId: id })

@@ -3,11 +3,14 @@ import type {
   ArtifactRef,
   CancelRunParams,
   CreateWorkflowParams,
+  LastRunForSessionParams,
   ListRunsParams,
   PruneParams,
+  ResumeRunParams,
   RunEventsParams,
   RunRef,
   StartRunParams,
+  UpdateWorkflowParams,
   WaitForRunParams,
   WorkflowRef,
 } from './engine-params.js'
@@ -21,11 +24,13 @@ import type { RunTimeline } from './run-timeline.js'
 import type { RunActionParams } from './single-action-params.js'
 import type { SingleActionResult } from './single-action-result.js'
 import type { RunTaskParams } from './task-params.js'
+import type { WebhookDelivery } from './webhooks/index.js'
 import type { Workflow } from './workflows.js'
 
 /** The calls of an engine that name an organisation. */
 export interface EngineCalls {
   createWorkflow(params: CreateWorkflowParams): Promise<Workflow>
+  updateWorkflow(params: UpdateWorkflowParams): Promise<Workflow>
   getWorkflow(ref: WorkflowRef): Promise<Workflow>
   savePlaybook(params: SavePlaybookParams): Promise<StoredPlaybook>
   getPlaybook(ref: PlaybookRef): Promise<StoredPlaybook>
@@ -40,6 +45,10 @@ export interface EngineCalls {
   waitForRun(params: WaitForRunParams): Promise<RunResult>
   events(params: RunEventsParams): AsyncGenerator<AnyEvent, void, undefined>
   cancel(params: CancelRunParams): Promise<Run>
+  resume(params: ResumeRunParams): Promise<Run>
+  getRunResult(ref: RunRef): Promise<RunResult>
+  getLastRunForSession(params: LastRunForSessionParams): Promise<Run | null>
+  redeliverWebhook(ref: RunRef): Promise<WebhookDelivery>
   readArtifact(ref: ArtifactRef): Promise<StoredArtifact>
   prune(params: PruneParams): Promise<PruneResult>
 }
@@ -58,6 +67,10 @@ export class OrganizationEngine {
 
   createWorkflow(params: Bound<CreateWorkflowParams>): Promise<Workflow> {
     return this.#engine.createWorkflow(this.#bind(params))
+  }
+
+  updateWorkflow(params: Bound<UpdateWorkflowParams>): Promise<Workflow> {
+    return this.#engine.updateWorkflow(this.#bind(params))
   }
 
   getWorkflow(ref: Bound<WorkflowRef>): Promise<Workflow> {
@@ -114,6 +127,22 @@ export class OrganizationEngine {
 
   cancel(params: Bound<CancelRunParams>): Promise<Run> {
     return this.#engine.cancel(this.#bind(params))
+  }
+
+  resume(params: Bound<ResumeRunParams>): Promise<Run> {
+    return this.#engine.resume(this.#bind(params))
+  }
+
+  getRunResult(ref: Bound<RunRef>): Promise<RunResult> {
+    return this.#engine.getRunResult(this.#bind(ref))
+  }
+
+  getLastRunForSession(params: Bound<LastRunForSessionParams>): Promise<Run | null> {
+    return this.#engine.getLastRunForSession(this.#bind(params))
+  }
+
+  redeliverWebhook(ref: Bound<RunRef>): Promise<WebhookDelivery> {
+    return this.#engine.redeliverWebhook(this.#bind(ref))
   }
 
   readArtifact(ref: Bound<ArtifactRef>): Promise<StoredArtifact> {

@@ -48,7 +48,8 @@ export class OwnRuns {
       maxSteps,
       priority,
     }
-    const submitted = await submissions.submitOwn({ ...asked, dryRun: request.dryRun ?? false }, workflow)
+    const admission = runType === 'action' ? 'runAction' : 'runTask'
+    const submitted = await submissions.submitOwn({ ...asked, admission, dryRun: request.dryRun ?? false }, workflow)
     if (submitted.isNew) await dispatcher.dispatch(submitted.run.workflowRunId, { priority })
     return submitted
   }

@@ -13,7 +13,8 @@ import type { BlockDefinition } from '../definition/index.js'
 import { AgentRequiredError, type Json } from '../errors/index.js'
 import { attemptActions } from './attempt-actions.js'
 import type { BlockEntry } from './block-journal.js'
-import type { RunState } from './run-state.js'
+import type { AttemptIntents } from './run-intent.js'
+import { type RunState, summedUsage } from './run-state.js'
 
 export interface RunAgentParams {
   readonly state: RunState
@@ -25,6 +26,8 @@ export interface RunAgentParams {
   readonly request: Partial<Omit<AgentTask, 'budget'>> & { readonly goal: string; readonly maxSteps?: number | undefined }
   /** Called for each action that is recorded. */
   readonly onRecord: () => void
+  /** Writes down what the attempt is about to do. */
+  readonly intents?: AttemptIntents | undefined
   /** Place of the next action among those of the block attempt. */
   readonly nextStepIndex: () => number
   /** Takes each action as a step of its own. Without it, they belong to `stepId`. */
@@ -47,7 +50,10 @@ export async function runAgent(params: RunAgentParams): Promise<AgentOutcome> {
     dryRun: actions.dryRun || params.dryRun === true,
     texts: agentTexts(actions.texts, secretsOf(state, block)),
   }
-  return agent.run(taskOf(state, request), context, journalOf(params, context))
+  const outcome = await agent.run(taskOf(state, request), context, journalOf(params, context))
+  state.usage = summedUsage(state.usage, outcome.usage)
+  state.journal.stageRun({ usage: state.usage }) // so that whoever takes the run over knows of it
+  return outcome
 }
 
 /** A goal with its templates rendered; secrets come out as references. Pure, but for what `render` looks up. */

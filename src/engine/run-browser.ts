@@ -1,4 +1,4 @@
-import { BlockFailed, NotRunningError } from '../errors/index.js'
+import { BlockFailed, NotRunningError, SessionError, SessionOccupiedError } from '../errors/index.js'
 import { type AbortFork, type Clock, forkAbort } from '../runtime/index.js'
 import type { BrowserHandle, NetworkPolicy, SessionLease, SessionPool } from '../sessions/index.js'
 import type { RunRow, RunType } from '../storage/index.js'
@@ -26,6 +26,12 @@ export interface RunBrowserOptions {
   /** How long a private browser lives that waits for people, in minutes; null: the run waits for nobody. */
   readonly minutesForPeople: number | null
   readonly clock: Clock
+  /** The storage's time, as this host reckons it. */
+  readonly now: () => Date
+  /** Whether the run was executed before, by this host or another: it may have had a browser. */
+  readonly hasBegunBefore: boolean
+  /** The lease that the run kept while it was paused; null: none. */
+  readonly adopted: SessionLease | null
   /** What its requests are held to; null: nothing. */
   readonly networkPolicy: () => NetworkPolicy | null
   /** Aborts with the execution. */
@@ -44,12 +50,15 @@ export class RunBrowser {
   readonly #waiting: AbortFork
   #lease: Promise<SessionLease> | null = null
   #held: SessionLease | null = null
-  #unwatch: (() => void) | null = null
+  readonly #unwatch: (() => void)[] = []
 
   constructor(options: RunBrowserOptions) {
     this.#options = options
     this.downloads = new DownloadCollector(options.clock)
     this.#waiting = forkAbort(options.signal)
+    if (options.adopted === null) return
+    this.#lease = Promise.resolve(options.adopted)
+    this.#hold(options.adopted)
   }
 
   /** The lease, once there is one. */
@@ -79,89 +88,163 @@ export class RunBrowser {
     return lease.browser
   }
 
-  /** Ends the wait for a browser that is still on its way, then saves the state of a private one, where the workflow keeps it. */
+  /** Whether there is a private session, which the end of the run closes. */
+  get isToBeClosed(): boolean {
+    return this.#held !== null && this.isPrivate
+  }
+
+  /** Ends the wait for a browser that is still on its way, and waits until it has come or not. */
+  async settle(): Promise<void> {
+    this.#waiting.abort(new NotRunningError('The run', 'ending'))
+    await this.#lease?.catch(() => {}) // whoever asked for the browser hears of it
+  }
+
+  /** Takes the session that an earlier execution still holds here, so that it can be given back; without one it does nothing. */
+  async reclaim(): Promise<void> {
+    if (this.#held !== null) return
+    const lease = await this.#occupyAgain()
+    if (lease !== null) this.#hold(lease)
+  }
+
+  /** Saves the state of a private browser, where the workflow keeps it. */
   async saveState(): Promise<void> {
-    await this.#settle()
+    await this.settle()
     if (this.#held !== null && this.isPrivate) await this.#options.profile.save(this.#held)
   }
 
-  /** Ends the wait for a browser that is still on its way, then closes a private session, when there is one; its row is final then. */
+  /** Closes a private session, when there is one; its row is final then. */
   async closePrivate(): Promise<void> {
-    await this.#settle()
+    await this.settle()
     if (this.#held !== null && this.isPrivate) await this.#giveBack(this.#held)
   }
 
   /** Gives the session back without the commit that ends the run: the run is somebody else's by now, or cannot be written. */
   async giveUp(): Promise<void> {
-    await this.#settle()
+    await this.settle()
     if (this.#held !== null) await this.#giveBack(this.#held)
+  }
+
+  /** Lets go of the lease without giving it back: the run keeps its session while it is paused. */
+  suspend(): SessionLease | null {
+    const lease = this.#held
+    this.detach()
+    this.#held = null
+    this.#lease = null
+    return lease
   }
 
   /** Stops listening; the lease is settled by whoever ends the run. */
   detach(): void {
-    this.#unwatch?.()
-    this.#unwatch = null
+    for (const end of this.#unwatch.splice(0)) end()
     this.#waiting.dispose()
-  }
-
-  async #settle(): Promise<void> {
-    this.#waiting.abort(new NotRunningError('The run', 'ending'))
-    await this.#lease?.catch(() => {}) // whoever asked for the browser hears of it
   }
 
   async #giveBack(lease: SessionLease): Promise<void> {
     if (!this.isPrivate) return lease.release()
-    this.#unwatch?.()
+    for (const end of this.#unwatch.splice(0)) end()
     const { organizationId } = this.#options.run
     await this.#options.sessions?.close({ organizationId, browserSessionId: lease.browserSessionId, reason: 'released', lease })
   }
 
   async #begin(): Promise<SessionLease> {
-    const { sessions, run, onLost } = this.#options
+    const { sessions, run } = this.#options
     const { signal } = this.#waiting
     if (sessions === undefined) {
       throw new BlockFailed('The run needs a browser, and the engine has no SessionPool: pass `sessions`', {
         code: 'SESSIONS_NOT_CONFIGURED',
       })
     }
-    const networkPolicy = this.#options.networkPolicy() ?? undefined
-    const runnable = { runnableType: RUNNABLE_TYPES[run.runType], runnableId: run.workflowRunId }
     const isNamed = run.browserSessionId !== null && !run.ownsSession
-    const browserProfileId = isNamed ? null : await this.#options.profile.source()
-    const lease =
-      run.browserSessionId !== null && isNamed
-        ? await sessions.occupy({
-            organizationId: run.organizationId,
-            browserSessionId: run.browserSessionId,
-            ...runnable,
-            runnableFence: run.leaseFence, // whoever has the run now takes the session over from a host that lost it
-            networkPolicy,
-            signal,
-            priority: run.priority,
-            ...(run.waitTimeoutMs === null ? {} : { wait: { timeoutMs: run.waitTimeoutMs } }),
-          })
-        : await sessions.createOccupied({
-            organizationId: run.organizationId,
-            private: true,
-            guarded: networkPolicy !== undefined && run.browserAddress === null,
-            networkPolicy,
-            runnable,
-            runnableFence: run.leaseFence,
-            signal,
-            priority: run.priority,
-            ...(run.browserAddress === null ? {} : { browserAddress: run.browserAddress }),
-            ...(browserProfileId === null ? {} : { browserProfileId }),
-            ...(this.#options.minutesForPeople === null ? {} : { timeoutMinutes: this.#options.minutesForPeople }),
-          })
+    const lease = isNamed
+      ? await this.#occupy(sessions, { signal, ...this.#wait() }).catch((error: unknown) => this.#failNamed(error))
+      : ((await this.#occupyAgain()) ?? (await this.#create(sessions)))
     if (signal.aborted) {
       await this.#giveBack(lease)
       throw signal.reason
     }
-    this.#held = lease
-    if (this.isPrivate) this.#options.onPrivateSession(lease.browserSessionId)
-    this.#unwatch = this.downloads.watch(lease.browser)
-    if (lease.signal.aborted) onLost(lease.signal.reason)
-    else lease.signal.addEventListener('abort', () => onLost(lease.signal.reason), { once: true })
+    this.#hold(lease)
     return lease
   }
+
+  #hold(lease: SessionLease): void {
+    const { onLost, onPrivateSession, run } = this.#options
+    this.#held = lease
+    if (this.isPrivate && lease.browserSessionId !== run.browserSessionId) onPrivateSession(lease.browserSessionId)
+    const lost = () => onLost(lease.signal.reason)
+    this.#unwatch.push(this.downloads.watch(lease.browser), () => lease.signal.removeEventListener('abort', lost))
+    if (lease.signal.aborted) lost()
+    else lease.signal.addEventListener('abort', lost, { once: true })
+  }
+
+  /** The session that the row names. Whoever has the run now takes it over from a host, or an execution, that lost it. */
+  #occupy(sessions: RunSessions, more: Partial<Parameters<RunSessions['occupy']>[0]> = {}): Promise<SessionLease> {
+    const { run, networkPolicy } = this.#options
+    return sessions.occupy({
+      organizationId: run.organizationId,
+      browserSessionId: run.browserSessionId ?? '',
+      runnableType: RUNNABLE_TYPES[run.runType],
+      runnableId: run.workflowRunId,
+      runnableFence: run.leaseFence,
+      networkPolicy: networkPolicy() ?? undefined,
+      priority: run.priority,
+      ...more,
+    })
+  }
+
+  /** The session that an earlier execution of the run had and still holds, where it lives on this host; null: there is none. */
+  async #occupyAgain(): Promise<SessionLease | null> {
+    const { sessions, run, hasBegunBefore } = this.#options
+    const { browserSessionId, organizationId } = run
+    if (!hasBegunBefore || browserSessionId === null || sessions === undefined) return null
+    try {
+      const session = await sessions.get({ organizationId, browserSessionId })
+      const isOurs = session.runnableId === run.workflowRunId && session.hostId === sessions.hostId && session.completedAt === null
+      return isOurs ? await this.#occupy(sessions) : null
+    } catch (error) {
+      if (error instanceof SessionError) return null // it went with its host, or ended meanwhile
+      throw error
+    }
+  }
+
+  async #create(sessions: RunSessions): Promise<SessionLease> {
+    const { run, profile, minutesForPeople } = this.#options
+    const networkPolicy = this.#options.networkPolicy() ?? undefined
+    const browserProfileId = await profile.source()
+    return sessions.createOccupied({
+      organizationId: run.organizationId,
+      private: true,
+      guarded: networkPolicy !== undefined && run.browserAddress === null,
+      networkPolicy,
+      runnable: { runnableType: RUNNABLE_TYPES[run.runType], runnableId: run.workflowRunId },
+      runnableFence: run.leaseFence,
+      signal: this.#waiting.signal,
+      priority: run.priority,
+      ...(run.browserAddress === null ? ofLaunch(run) : { browserAddress: run.browserAddress }),
+      ...(browserProfileId === null ? {} : { browserProfileId }),
+      ...(minutesForPeople === null ? {} : { timeoutMinutes: minutesForPeople }),
+    })
+  }
+
+  /** What is left of the time that the run waits for its session: it has waited in the queue already. */
+  #wait(): { readonly wait?: { readonly timeoutMs: number } } {
+    const { run, now } = this.#options
+    if (run.waitTimeoutMs === null) return {}
+    const leftMs = run.waitDeadlineAt === null ? run.waitTimeoutMs : run.waitDeadlineAt.getTime() - now().getTime()
+    return { wait: { timeoutMs: Math.min(run.waitTimeoutMs, Math.max(1, leftMs)) } }
+  }
+
+  /** A session that the run had before, and that is not to be had any more, is lost: the run cannot go on in another one. */
+  #failNamed(error: unknown): never {
+    const { run, hasBegunBefore } = this.#options
+    if (!hasBegunBefore || !(error instanceof SessionError) || error instanceof SessionOccupiedError) throw error
+    throw new BlockFailed(`The run went on elsewhere, and its session ${run.browserSessionId} is lost: ${error.message}`, {
+      code: 'SESSION_LOST',
+      cause: error,
+    })
+  }
+}
+
+/** What a browser is launched with; one that somebody else has started is as it is. */
+function ofLaunch({ proxyLocation, extraHttpHeaders }: RunRow) {
+  return { ...(proxyLocation === null ? {} : { proxyLocation }), ...(extraHttpHeaders === null ? {} : { extraHttpHeaders }) }
 }

@@ -5,9 +5,13 @@ import type { Json } from '../errors/index.js'
 import type { AnyEvent } from '../events/index.js'
 import type { Clock, Ids, Logger } from '../runtime/index.js'
 import type { Artifacts, Storage } from '../storage/index.js'
+import type { ChildRunStarter } from './children/child-run-port.js'
 import type { CredentialProvider } from './credentials.js'
 import type { EventFactory } from './event-factory.js'
+import type { ParkedSessions } from './parked-sessions.js'
+import type { PauseWatch } from './people/pause-watch.js'
 import type { RunSessions } from './run-browser.js'
+import type { RunEnds } from './run-ends.js'
 import type { ScopePolicies } from './scope-policies.js'
 
 /** What a host function of a `code` block gets. */
@@ -43,7 +47,15 @@ export interface RunEnvironment {
   readonly clock: Clock
   readonly ids: Ids
   readonly logger: Logger
+  /** Starts runs below others. */
+  readonly children: ChildRunStarter
   readonly defaultBlockTimeoutSeconds: number | null
+  /** Hears of every run that ended here. */
+  readonly ends: RunEnds
+  /** The sessions that paused runs keep. */
+  readonly parked: ParkedSessions
+  /** Hears of every run that was paused here. */
+  readonly pauses: PauseWatch
   /** Whether elements that are not found are looked for by other recorded ways. */
   readonly alternativeTargets: boolean
 }

@@ -1,49 +1,79 @@
-import type { ChildrenResult } from '../blocks/index.js'
+import { type ChildrenResult, failed } from '../blocks/index.js'
 import type { BlockDefinition } from '../definition/index.js'
-import { RunCanceledError, RunLeaseLostError, RunwrightError, StorageError, TimeoutError } from '../errors/index.js'
+import { BlockFailed, RunCanceledError, RunLeaseLostError, RunwrightError, StorageError, TimeoutError } from '../errors/index.js'
 import { type AbortFork, forkAbort, raceAbort } from '../runtime/index.js'
-import type { RunRow } from '../storage/index.js'
+import { leaseCleared, type RunRow } from '../storage/index.js'
+import { recallAll } from './block-replay.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
 import { createRunState } from './create-run-state.js'
+import type { ClaimKind } from './dispatch/claim-kind.js'
+import { elapsedLimitAt, limitMinutesOf } from './elapsed-limit.js'
+import type { RunPast } from './load-past.js'
 import type { RunEnvironment } from './run-environment.js'
-import { abandonRun, finishRun } from './run-finalizer.js'
+import { abandonRun, finishRun, giveBrowserBack } from './run-finalizer.js'
 import { RunGuests } from './run-guests.js'
+import { HOST_LOST } from './run-history.js'
 import { afterFinally, outcomeOfBlock, outcomes, type RunOutcome, toPending } from './run-outcome.js'
+import { planRun, type RunPlan } from './run-plan.js'
 import { fetchAllSecrets } from './run-secrets.js'
 import type { RunState } from './run-state.js'
+import { RunSuspendedError } from './run-suspended.js'
 import { Walker } from './walker.js'
 
-/** Minutes that a run may take when its workflow names none. */
-export const DEFAULT_MAX_ELAPSED_MINUTES = 240
 const DEFAULT_FINALLY_TIMEOUT_SECONDS = 300
 
-/** One execution of a claimed run: from its claim to its terminal commit. */
+export interface RunExecutionOptions {
+  readonly environment: RunEnvironment
+  /** As it was claimed. */
+  readonly run: RunRow
+  readonly workflow: CompiledWorkflow
+  /** How it came to this host. */
+  readonly kind: ClaimKind
+  /** What earlier executions have left. */
+  readonly past: RunPast
+}
+
+/** One execution of a claimed run: from its claim to its terminal commit, to a pause, or to where another host goes on with it. */
 export class RunExecution {
   readonly run: RunRow
   /** Actions from outside. */
   readonly guests: RunGuests
   readonly #environment: RunEnvironment
   readonly #state: RunState
-  readonly #limitMinutes: number
-  /** Ends everything, the finally block included: cancel, lost lease, failed storage. */
+  readonly #plan: RunPlan
+  /** Whether this is the first: nothing was executed before. */
+  readonly #isFirst: boolean
+  /** Ends everything, the finally block included: cancel, suspension, lost lease, failed storage. */
   readonly #control: AbortFork = forkAbort()
   /** Ends the walk only: elapsed limit, lost browser. */
   readonly #walk: AbortFork
   /** What a lost browser ends: the walk, then the finally block. */
   #stage: AbortFork
+  /** What the run comes to, once its walk is over. */
+  #pending: RunOutcome | null = null
+  /** Its outcome is known, and its end under way: nothing stops that. */
+  #isFinishing = false
 
-  constructor(params: { readonly environment: RunEnvironment; readonly run: RunRow; readonly workflow: CompiledWorkflow }) {
-    this.run = params.run
-    this.#environment = params.environment
-    this.#limitMinutes = params.workflow.row.maxElapsedTimeMinutes ?? DEFAULT_MAX_ELAPSED_MINUTES
+  constructor({ environment, run, workflow, kind, past }: RunExecutionOptions) {
+    this.run = run
+    this.#environment = environment
+    this.#isFirst = kind === 'start'
     this.#walk = forkAbort(this.#control.signal)
     this.#stage = this.#walk
     this.#state = createRunState({
-      ...params,
+      environment,
+      run,
+      workflow,
+      history: past.history,
+      hasBegunBefore: !this.#isFirst,
       signal: this.#control.signal,
       onCommitFailed: (error) => this.#control.abort(error),
       onBrowserLost: (reason) => this.#stage.abort(reason),
+      onSuspended: (reason) => this.#control.abort(reason),
     })
+    const finallyLabel = workflow.finallyBlock?.label ?? null
+    this.#plan = planRun({ kind, run, onHostLost: workflow.row.onHostLost, history: past.history, finallyLabel })
+    this.#restore(past, finallyLabel)
     this.guests = new RunGuests(this.#state, this.#control.signal)
   }
 
@@ -58,17 +88,34 @@ export class RunExecution {
     this.#state.journal.close()
   }
 
-  /** Executes the run to its terminal commit. Never rejects: what cannot be written is left to whoever takes the lease over. */
+  /**
+   * The host stops: a run that may go on elsewhere is handed over, what is under way left as it is; any other ends here. One that is being
+   * finished is finished.
+   */
+  stop(): void {
+    if (this.#isFinishing || this.#control.signal.aborted) return
+    const { workflow, journal } = this.#state
+    if (workflow.row.onHostLost === 'fail' || this.#plan.kind === 'finish') {
+      this.#control.abort(new BlockFailed('the host that executed the run was stopped', { code: HOST_LOST }))
+      return
+    }
+    journal.seal()
+    this.#control.abort(new RunSuspendedError(this.run.workflowRunId, 'handedOver'))
+  }
+
+  /**
+   * Executes the run to its terminal commit, or until it goes on without this execution. Never rejects: what cannot be written is left to
+   * whoever takes the lease over.
+   */
   async execute(): Promise<void> {
     try {
       const outcome = await this.#produceOutcome()
+      if (this.#suspension !== null) throw this.#suspension
+      this.#isFinishing = true
       await this.guests.end()
       await finishRun(this.#state, this.#redacted(outcome))
     } catch (error) {
-      this.#environment.logger.warn('run abandoned', { workflowRunId: this.run.workflowRunId, error })
-      this.abandon(messageOf(error))
-      await this.guests.end()
-      await abandonRun(this.#state)
+      await this.#leave(error)
     } finally {
       this.#walk.dispose()
       this.#state.browser.detach()
@@ -76,37 +123,99 @@ export class RunExecution {
     }
   }
 
-  async #produceOutcome(): Promise<RunOutcome> {
+  /** Why the run goes on without this execution; null: it does not. */
+  get #suspension(): RunSuspendedError | null {
+    const { reason } = this.#control.signal
+    return reason instanceof RunSuspendedError ? reason : null
+  }
+
+  async #leave(error: unknown): Promise<void> {
+    const { workflowRunId } = this.run
+    const suspension = this.#suspension
+    if (suspension === null) {
+      this.#environment.logger.warn('run abandoned', { workflowRunId, error })
+      this.abandon(messageOf(error))
+    }
+    await this.guests.end()
+    if (suspension?.why === 'handedOver') await this.#handOver()
+    else await abandonRun(this.#state)
+  }
+
+  /** Gives the run's lease back, so that another host goes on at once: as soon as nothing of it is driven here any more. Never rejects. */
+  async #handOver(): Promise<void> {
+    await giveBrowserBack(this.#state)
     try {
-      const limitMs = this.#limitMinutes * 60_000
-      const onTimeout = () => this.#walk.abort(new TimeoutError('The run', limitMs, { code: 'RUN_TIMED_OUT' }))
-      const timer = this.#environment.clock.setTimer(onTimeout, limitMs)
-      let outcome: RunOutcome
-      try {
-        const setupFailure = await this.#setUp()
-        if (setupFailure !== null) return setupFailure
-        outcome = await this.#walkBlocks()
-      } finally {
-        timer.cancel()
-      }
-      return await this.#runFinally(outcome)
+      await this.#state.journal.suspend(leaseCleared(), [], { evenIfCanceled: true })
     } catch (error) {
-      return this.#outcomeOfAbort(this.#control.signal.aborted ? this.#control.signal.reason : error)
+      this.#environment.logger.warn('a run could not be handed over: its lease lapses', { workflowRunId: this.run.workflowRunId, error })
     }
   }
 
-  /** Secrets and the named session; what fails here has no finally block. */
+  #restore({ history, taskCount, stepCount, actionCount }: RunPast, finallyLabel: string | null): void {
+    const { blocks, workflow } = this.#state
+    const plan = this.#plan
+    this.#state.stepCount = stepCount
+    this.#state.actionCount = actionCount
+    const goesOn = (label: string) => (plan.kind === 'walk' ? true : plan.runsFinally && label === finallyLabel)
+    blocks.restore(history, taskCount, goesOn)
+    for (const row of history.open) {
+      // somebody's action between two blocks: nobody makes it again
+      if (!workflow.blocks.has(row.label)) blocks.end(row, failed('its host was lost, or stopped', HOST_LOST, { output: row.output }))
+    }
+  }
+
+  async #produceOutcome(): Promise<RunOutcome> {
+    try {
+      return await (this.#plan.kind === 'finish' ? this.#finish(this.#plan) : this.#runBlocks())
+    } catch (error) {
+      const outcome = this.#outcomeOfAbort(this.#control.signal.aborted ? this.#control.signal.reason : error)
+      return this.#pending === null ? outcome : afterFinally(this.#pending, outcome)
+    }
+  }
+
+  async #runBlocks(): Promise<RunOutcome> {
+    const { workflow, time } = this.#state
+    const limitMinutes = limitMinutesOf(workflow.row)
+    const leftMs = elapsedLimitAt(this.run, workflow.row).getTime() - time.now().getTime()
+    const onTimeout = () => this.#walk.abort(new TimeoutError('The run', limitMinutes * 60_000, { code: 'RUN_TIMED_OUT' }))
+    if (leftMs <= 0) onTimeout()
+    const timer = this.#environment.clock.setTimer(onTimeout, Math.max(0, leftMs))
+    let outcome: RunOutcome
+    try {
+      const setupFailure = await this.#setUp()
+      if (setupFailure !== null && this.#isFirst) return setupFailure
+      outcome = setupFailure ?? (await this.#walkBlocks())
+    } finally {
+      timer.cancel()
+    }
+    return this.#runFinally(outcome)
+  }
+
+  /** What the run comes to was decided before: what is open is closed, and the finally block run where it has not ended. */
+  async #finish({ outcome, runsFinally }: Extract<RunPlan, { kind: 'finish' }>): Promise<RunOutcome> {
+    const { blocks, workflow } = this.#state
+    recallAll(this.#state)
+    if (!runsFinally) return outcome
+    const status = outcome.status === 'completed' ? 'failed' : outcome.status
+    const finallyLabel = workflow.finallyBlock?.label ?? null
+    blocks.closeOpen(status, outcome.reason ?? 'the run ended', outcome.errorCode, finallyLabel)
+    return this.#runFinally(outcome)
+  }
+
+  /** Secrets and the named session; what fails here before the first block has no finally block. */
   async #setUp(): Promise<RunOutcome | null> {
     const { workflow, secrets, browser, guard } = this.#state
     const { signal } = this.#walk
     try {
+      signal.throwIfAborted()
       void guard.scope // a policy that cannot be held ends the run before it begins
       await raceAbort(fetchAllSecrets(secrets, workflow.definition.parameters), signal)
       if (browser.isGiven) await raceAbort(browser.open(), signal)
       return null
     } catch (error) {
       if (signal.aborted) return this.#outcomeOfAbort(signal.reason)
-      return outcomes.setupFailed(messageOf(error), error instanceof RunwrightError ? error.code : 'SETUP_FAILED')
+      const code = error instanceof RunwrightError ? error.code : 'SETUP_FAILED'
+      return this.#isFirst ? outcomes.setupFailed(messageOf(error), code) : outcomes.failed(messageOf(error), code)
     }
   }
 
@@ -134,7 +243,9 @@ export class RunExecution {
   async #runFinally(pending: RunOutcome): Promise<RunOutcome> {
     const { workflow, journal, environment } = this.#state
     const { finallyBlock } = workflow
-    if (finallyBlock === null || pending.kind === 'canceled') return pending
+    if (pending.kind === 'canceled') return pending
+    this.#pending = pending
+    if (finallyBlock === null) return pending
     journal.stageRun({ pendingOutcome: toPending(this.#redacted(pending)) })
     const fork = forkAbort(this.#control.signal)
     this.#stage = fork
@@ -157,7 +268,7 @@ export class RunExecution {
   /** The outcome of an execution whose signal aborted; a lost lease or storage has none and is thrown. */
   #outcomeOfAbort(reason: unknown): RunOutcome {
     const isLimit = reason instanceof TimeoutError && reason.code === 'RUN_TIMED_OUT'
-    return isLimit ? outcomes.timedOut(this.#limitMinutes) : outcomeOfError(reason)
+    return isLimit ? outcomes.timedOut(limitMinutesOf(this.#state.workflow.row)) : outcomeOfError(reason)
   }
 
   #redacted(outcome: RunOutcome): RunOutcome {
@@ -170,7 +281,7 @@ function outcomeOfLevel({ stoppedBy }: ChildrenResult): RunOutcome {
 }
 
 function outcomeOfError(error: unknown): RunOutcome {
-  if (error instanceof RunLeaseLostError || error instanceof StorageError) throw error
+  if (error instanceof RunLeaseLostError || error instanceof RunSuspendedError || error instanceof StorageError) throw error
   if (error instanceof RunCanceledError) return outcomes.canceled(String(error.details.by))
   return outcomes.failed(messageOf(error), error instanceof RunwrightError ? error.code : 'RUN_ERROR')
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../runtime/index.js'
 import type { RunRow } from '../storage/index.js'
 import type { RunDispatcher } from './dispatcher.js'
-import type { RunCanceller } from './run-canceller.js'
+import { loadPast } from './load-past.js'
 import type { RunEnvironment } from './run-environment.js'
 import { RunExecution } from './run-execution.js'
 import type { RunGuests } from './run-guests.js'
@@ -13,7 +13,8 @@ export interface RunExecutorOptions {
   readonly workflows: Workflows
   readonly leases: RunLeases
   readonly dispatcher: RunDispatcher
-  readonly canceller: RunCanceller
+  /** How long a run's lease lives, in milliseconds. */
+  readonly ttlMs: number
 }
 
 /** How an engine stops. */
@@ -24,10 +25,10 @@ export interface StopOptions {
   readonly timeoutMs?: number
 }
 
-const DEFAULT_STOP_TIMEOUT_MS = 30_000
+export const DEFAULT_STOP_TIMEOUT_MS = 30_000
 
-/** Most queued runs that are picked up at a start. */
-const PICK_UP_LIMIT = 10_000
+/** After so many lease times without a holder, a run that has begun is executed by any host. */
+const NEGLECTED_AFTER_TTLS = 3
 
 /** Executes what the dispatcher hands over: claim, execution, end. */
 export class RunExecutor {
@@ -40,30 +41,23 @@ export class RunExecutor {
     this.#options = options
   }
 
-  /** Begins to execute; runs that were queued before are picked up. */
+  /** Begins to execute what is dispatched. */
   async start(): Promise<void> {
-    const { dispatcher, environment } = this.#options
     this.#patience = new AbortController()
-    await dispatcher.start((workflowRunId) => this.#execute(workflowRunId))
-    const queued = await environment.storage.find({
-      table: 'runs',
-      where: { status: 'queued' },
-      orderBy: [{ column: 'priority', direction: 'desc' }, { column: 'queuedAt' }],
-      limit: PICK_UP_LIMIT,
-    })
-    for (const { workflowRunId, priority } of queued) await dispatcher.dispatch(workflowRunId, { priority })
+    await this.#options.dispatcher.start((workflowRunId) => this.#execute(workflowRunId))
   }
 
   /**
-   * Begins nothing more. With `graceful`, runs may finish for as long as `timeoutMs`; what still runs is canceled by `shutdown` and
-   * finished as canceled. Queued runs stay queued.
+   * Begins nothing more. With `graceful`, runs may finish for as long as `timeoutMs`; what still runs then is handed over where its workflow
+   * says so (`onHostLost: 'resume'`), so that another host goes on with it at once, and else ended as failed. Queued and paused runs stay.
    */
   async stop({ graceful = true, timeoutMs = DEFAULT_STOP_TIMEOUT_MS }: StopOptions = {}): Promise<void> {
-    const { dispatcher, leases, environment } = this.#options
+    const { dispatcher, environment } = this.#options
     const idle = dispatcher.stop({ timeoutMs })
     if (graceful) await settledWithin(idle, { timeoutMs, clock: environment.clock, signal: this.#patience.signal })
     this.hurry()
-    await Promise.all([idle, ...leases.all().map(({ run }) => this.#cancel(run))])
+    for (const execution of this.#executions.values()) execution.stop()
+    await idle
   }
 
   /** Where actions from outside come into a run that this host executes. */
@@ -76,22 +70,21 @@ export class RunExecutor {
     this.#patience.abort()
   }
 
-  async #cancel(run: RunRow): Promise<void> {
-    const { canceller, environment } = this.#options
-    try {
-      await canceller.cancel({ ...run, by: 'shutdown' })
-    } catch (error) {
-      environment.logger.warn('a run could not be canceled', { workflowRunId: run.workflowRunId, error })
-    }
-  }
-
-  /** A session lives on one host: a run that names it is executed by that host, for as long as it is alive. */
+  /**
+   * A session lives on one host: a run that names it, or that has begun in one of its own, is executed by that host, for as long as it is
+   * alive. A run that nobody has taken for long is anybody's: that host executes nothing.
+   */
   async #isForUs(run: RunRow): Promise<boolean> {
     const { storage, sessions } = this.#options.environment
-    if (run.browserSessionId === null || run.ownsSession || sessions === undefined || !storage.capabilities.shared) return true
+    const hasBegun = run.status !== 'queued'
+    if (run.browserSessionId === null || (run.ownsSession && !hasBegun) || sessions === undefined || !storage.capabilities.shared)
+      return true
     const session = await storage.get('browser_sessions', run.browserSessionId)
     if (session === undefined || session.hostId === null || session.hostId === sessions.hostId || session.completedAt !== null) return true
-    return session.hostLeaseExpiresAt === null || session.hostLeaseExpiresAt < (await storage.now())
+    const nowMs = (await storage.now()).getTime()
+    const waitingSince = run.leaseExpiresAt ?? run.modifiedAt
+    const isNeglected = hasBegun && waitingSince.getTime() + NEGLECTED_AFTER_TTLS * this.#options.ttlMs < nowMs
+    return isNeglected || session.hostLeaseExpiresAt === null || session.hostLeaseExpiresAt.getTime() < nowMs
   }
 
   /** Never rejects: a run that cannot be executed here is left to be taken over. */
@@ -101,11 +94,13 @@ export class RunExecutor {
     try {
       const claimed = await leases.claim(workflowRunId, (run) => this.#isForUs(run))
       if (claimed === null) return
-      const { run, claimedAtMs } = claimed
-      execution = new RunExecution({ environment, run, workflow: await workflows.loadPinned(run.workflowId) })
+      const { run, claimedAtMs, kind } = claimed
+      const workflow = await workflows.loadPinned(run.workflowId)
+      const past = await loadPast(environment.storage, run, workflow, kind)
+      execution = new RunExecution({ environment, run, workflow, kind, past })
       leases.hold(execution, claimedAtMs)
       this.#executions.set(workflowRunId, execution)
-      if (this.#patience.signal.aborted) await this.#cancel(run)
+      if (this.#patience.signal.aborted) execution.stop()
       await execution.execute()
     } catch (error) {
       environment.logger.error('a run could not be executed', { workflowRunId, error })

@@ -1,59 +1,102 @@
-import { RunLeaseLostError, TimeoutError } from '../errors/index.js'
+import { RunCanceledError, RunLeaseLostError, TimeoutError } from '../errors/index.js'
 import { type RunResult, runStream, sessionStream } from '../events/index.js'
 import { withDeadline } from '../runtime/index.js'
 import { type Changes, type CommitResult, type RunRow, storageNow, type Write } from '../storage/index.js'
 import { summarizeBlocks } from './block-summary.js'
-import { outcomes, type RunOutcome } from './run-outcome.js'
+import { outcomes, type RunOutcome, toPending } from './run-outcome.js'
 import { buildRunResult, secretKeysOf } from './run-result.js'
 import type { RunState } from './run-state.js'
+import { terminalWrites } from './terminal-writes.js'
 
 /** How long the run's browser may take to close, or to be given back, in milliseconds. */
 const CLOSE_BROWSER_TIMEOUT_MS = 15_000
 
+type Refusal = Extract<CommitResult, { ok: false }>
+
 /**
- * The one place where an executed run ends. While the row is still running, the run's own browser is closed; then one commit holds the
- * final status, the end of open blocks, the final event with the whole result and the release of the session.
+ * The one place where an executed run ends. While the row is still running, its outcome is recorded and its own browser is closed; then one
+ * commit holds the final status, the end of open blocks, the final event with the whole result, what others get of it, and the release of
+ * the session.
  * @throws {RunLeaseLostError} when the run is somebody else's by now: nothing was written
  * @throws {StorageError} when the storage failed
  */
 export async function finishRun(state: RunState, outcome: RunOutcome): Promise<void> {
-  await boundedly(state, 'saved', () => state.browser.saveState())
-  await boundedly(state, 'closed', () => state.browser.closePrivate())
-  closeOpenBlocks(state, outcome)
-  const lease = state.browser.isPrivate ? null : state.browser.lease
+  const { browser, environment } = state
+  await boundedly(state, 'settled', () => browser.settle()) // none begins any more
+  await boundedly(state, 'reclaimed', () => browser.reclaim())
+  let decided = await recordPending(state, outcome)
+  await boundedly(state, 'saved', () => browser.saveState())
+  await boundedly(state, 'closed', () => browser.closePrivate())
+  closeOpenBlocks(state, decided)
+  const lease = browser.isPrivate ? null : browser.lease
   let releases = lease?.releaseWrites() ?? []
-  let committed: CommitResult | null = null
+  let committed: Extract<CommitResult, { ok: true }> | null = null
   try {
-    for (let decided = outcome; committed === null; ) {
+    while (committed === null) {
       const result = await commitEnd(state, decided, releases)
       if (result.ok) committed = result
-      else if (result.index > 0 && releases.length > 0)
+      else if (releases.length > 0 && isOfRelease(result, releases))
         releases = [] // the session's lease was lost meanwhile: there is nothing to release
       else decided = await afterRefusal(state, decided, result)
     }
   } finally {
-    const events = committed?.ok === true ? committed.events.flat() : []
     const stream = sessionStream(lease?.browserSessionId ?? '')
-    lease?.markReleased(
-      committed !== null && releases.length > 0,
-      events.filter((event) => event.stream === stream),
-    )
+    const events = committed?.events.flat().filter((event) => event.stream === stream) ?? []
+    lease?.markReleased(committed !== null && releases.length > 0, events)
+  }
+  environment.ends.ended(committed.rows[0]?.[0] as RunRow)
+}
+
+/**
+ * Whoever has to finish the run in this host's stead finds on the row what it comes to, where its end takes time. Gives the outcome that
+ * holds then: a cancel that was asked for wins.
+ */
+async function recordPending(state: RunState, outcome: RunOutcome): Promise<RunOutcome> {
+  const { browser, journal, run } = state
+  if (!browser.isToBeClosed || outcome.kind === 'canceled') return outcome
+  journal.stageRun({ pendingOutcome: toPending(outcome) })
+  try {
+    await journal.commit()
+    return outcome
+  } catch (error) {
+    if (error instanceof RunCanceledError) return outcomes.canceled(String(error.details.by ?? run.cancelRequestedBy))
+    throw error
   }
 }
 
-function commitEnd(state: RunState, outcome: RunOutcome, releases: readonly Write[]): Promise<CommitResult> {
+async function commitEnd(state: RunState, outcome: RunOutcome, releases: readonly Write[]): Promise<CommitResult> {
   const result = resultOf(state, outcome)
-  const { run, environment } = state
+  const { run, environment, journal } = state
   const event = environment.events.create(run.organizationId, `run.${outcome.status}`, result)
-  return state.journal.finish({
-    isCanceled: outcome.kind === 'canceled',
-    set: finalRow(run, result),
-    extra: [{ op: 'append', stream: runStream(run.workflowRunId), events: [event] }, ...releases],
-  })
+  const extra: Write[] = [{ op: 'append', stream: runStream(run.workflowRunId), events: [event] }]
+  const others = terminalWrites(run, result, environment.ids)
+  const finish = (writes: readonly Write[]) =>
+    journal.finish({ isCanceled: outcome.kind === 'canceled', set: finalRow(run, result), extra, last: writes })
+  return withoutMissingLanes([...others, ...releases], finish)
 }
 
+/**
+ * Commits, if need be again: a lane that is not there is free already, and must not keep a run from its end. `index` of a refusal counts
+ * over whatever the commit wrote; the lane is known by its row.
+ */
+export async function withoutMissingLanes(
+  writes: readonly Write[],
+  commit: (writes: readonly Write[]) => Promise<CommitResult & { readonly refused?: Write | undefined }>,
+): Promise<CommitResult> {
+  for (let left = writes; ; ) {
+    const result = await commit(left)
+    if (result.ok) return result
+    const refused = result.refused ?? left[result.index]
+    if (refused?.op !== 'delete' || refused.table !== 'leases' || !left.includes(refused)) return result
+    left = left.filter((write) => write !== refused)
+  }
+}
+
+const isOfRelease = (refusal: Refusal & { readonly refused?: Write | undefined }, releases: readonly Write[]) =>
+  refusal.refused !== undefined && releases.includes(refusal.refused)
+
 /** What follows from a refused end: canceled, when that was asked for meanwhile; else the run is not ours any more. */
-async function afterRefusal(state: RunState, outcome: RunOutcome, refusal: Extract<CommitResult, { ok: false }>): Promise<RunOutcome> {
+async function afterRefusal(state: RunState, outcome: RunOutcome, refusal: Refusal): Promise<RunOutcome> {
   const { run, environment } = state
   const current = (refusal.current ?? (await environment.storage.get('runs', run.workflowRunId))) as RunRow | undefined
   const isOurs = refusal.index === 0 && current?.status === 'running' && current.leaseFence === run.leaseFence
@@ -66,6 +109,11 @@ async function afterRefusal(state: RunState, outcome: RunOutcome, refusal: Extra
 /** Leaves a run that this execution may not end: nothing is written of it, and its session is given back. Never rejects. */
 export async function abandonRun(state: RunState): Promise<void> {
   state.journal.close()
+  await giveBrowserBack(state)
+}
+
+/** Gives the session back without ending the run. Never rejects. */
+export async function giveBrowserBack(state: RunState): Promise<void> {
   await boundedly(state, 'given back', () => state.browser.giveUp())
 }
 
@@ -96,21 +144,28 @@ function resultOf(state: RunState, outcome: RunOutcome): RunResult {
     finishedAt: time.now(),
     actionCount: state.actionCount,
     browserSessionId: browser.lease?.browserSessionId ?? run.browserSessionId,
+    usage: state.usage,
   })
 }
 
 /** The row of a run that ended; it fits the result to the letter. */
-export function finalRow(run: Pick<RunRow, 'startedAt'>, result: RunResult) {
+export function finalRow(run: Pick<RunRow, 'startedAt' | 'webhookCallbackUrl'>, result: RunResult) {
   return {
     status: result.status,
     failureReason: result.failureReason,
     errorCode: result.errorCode,
     outputs: result.outputs,
     pendingOutcome: null,
+    pause: null,
+    pauseDecision: null,
+    pausedAt: null,
+    pauseExpiresAt: null,
+    isParked: false,
     stepCount: result.stepCount,
     actionCount: result.actionCount,
     usage: result.usage,
     recordingArtifactId: result.recordingArtifactId,
+    webhookStatus: run.webhookCallbackUrl === null ? null : ('pending' as const),
     finishedAt: new Date(result.finishedAt),
     durationMs: run.startedAt === null ? null : result.durationSeconds * 1_000,
     leaseHolder: null,

@@ -45,6 +45,7 @@ export class RunJournal {
   #timer: Timer | null = null
   #flushedAtMs = Number.NEGATIVE_INFINITY
   #isClosed = false
+  #isSealed = false
 
   constructor(options: RunJournalOptions) {
     this.#options = options
@@ -52,11 +53,13 @@ export class RunJournal {
 
   /** Adds changes of the run's own row to the next commit. */
   stageRun(set: Changes<RunRow>): void {
+    if (this.#isSealed) return
     this.#runChanges = { ...this.#runChanges, ...set }
   }
 
   /** Adds a write of another row to the next commit. */
   stage(write: Write): void {
+    if (this.#isSealed) return
     this.#waiting.add(write, rowId)
   }
 
@@ -68,7 +71,7 @@ export class RunJournal {
 
   /** Has what waits committed soon, with whatever else comes meanwhile. */
   flushSoon(): void {
-    if (this.#timer !== null || this.#isClosed) return
+    if (this.#timer !== null || this.#isClosed || this.#isSealed) return
     const { clock } = this.#options
     const isBusy = clock.monotonicMs() - this.#flushedAtMs < BUSY_FLUSH_DELAY_MS
     const delayMs = isBusy ? BUSY_FLUSH_DELAY_MS : FLUSH_DELAY_MS
@@ -92,6 +95,7 @@ export class RunJournal {
   #write(): Promise<void> {
     return this.#inOrder(async () => {
       this.#assertOpen()
+      if (this.#isSealed) throw new RunLeaseLostError(this.#options.run.workflowRunId, 'its execution here ends')
       this.#cancelFlush() // what it was for is written here
       const waiting = this.#take()
       if (waiting.writes.length === 0 && Object.keys(waiting.runChanges).length === 0) return
@@ -106,21 +110,54 @@ export class RunJournal {
   }
 
   /**
-   * The terminal commit: the run's last write of all, together with what still waits and with `extra` writes.
-   * Gives the refusal instead of rejecting, as the finalizer decides what follows from it.
+   * The terminal commit: the run's last write of all, together with what still waits, with `extra` writes, and with those of `last` as they
+   * are. Gives the refusal instead of rejecting, with the write that was refused: the finalizer decides what follows from it.
    */
-  finish(params: { readonly isCanceled: boolean; readonly set: Changes<RunRow>; readonly extra: readonly Write[] }): Promise<CommitResult> {
+  finish(params: FinishParams): Promise<CommitResult & { readonly refused?: Write | undefined }> {
     return this.#inOrder(async () => {
       this.#assertOpen()
       this.#cancelFlush()
       const waiting = this.#take()
       const { cancelRequestedAt, ...evenIfCanceled } = this.#holds()
       const where = params.isCanceled ? evenIfCanceled : { ...evenIfCanceled, cancelRequestedAt }
-      const result = await this.#commit(where, { ...waiting.runChanges, ...params.set }, merged([...waiting.writes, ...params.extra]))
+      const writes = [...merged([...waiting.writes, ...params.extra]), ...(params.last ?? [])]
+      const result = await this.#commit(where, { ...waiting.runChanges, ...params.set }, writes)
       if (result.ok) this.close()
       else this.#putBack(waiting)
-      return result
+      return result.ok ? result : { ...result, refused: result.index === 0 ? undefined : writes[result.index - 1] }
     })
+  }
+
+  /**
+   * The last commit of an execution whose run goes on without it: with what waits, under the conditions of every commit, unless it is to be
+   * `evenIfCanceled`. Gives the row; the journal is closed then.
+   */
+  async suspend(set: Changes<RunRow>, last: readonly Write[] = [], { evenIfCanceled = false } = {}): Promise<RunRow> {
+    try {
+      return await this.#inOrder(async () => {
+        this.#assertOpen()
+        this.#cancelFlush()
+        const waiting = this.#take()
+        const { cancelRequestedAt, ...where } = this.#holds()
+        const held = evenIfCanceled ? where : { ...where, cancelRequestedAt }
+        const result = await this.#commit(held, { ...waiting.runChanges, ...set }, [...waiting.writes, ...last])
+        if (!result.ok) {
+          this.#putBack(waiting)
+          throw await this.#refusal(result)
+        }
+        this.close()
+        return result.rows[0]?.[0] as RunRow
+      })
+    } catch (error) {
+      this.#options.onFailed(error)
+      throw error
+    }
+  }
+
+  /** Takes nothing more: what waits still goes with the last commit, what an aborted block leaves behind does not. */
+  seal(): void {
+    this.#isSealed = true
+    this.#cancelFlush()
   }
 
   /** Commits a batch of its own, under the same conditions; its results come first. What waits goes on waiting. */
@@ -143,6 +180,7 @@ export class RunJournal {
   /** Drops what waits and stops the timer; every later commit is refused. */
   close(): void {
     this.#isClosed = true
+    this.#isSealed = true
     this.#cancelFlush()
     this.#waiting.drain()
   }
@@ -183,7 +221,7 @@ export class RunJournal {
   #putBack({ writes, runChanges }: Waiting): void {
     const since = this.#take()
     this.#runChanges = { ...runChanges, ...since.runChanges }
-    for (const write of [...writes, ...since.writes]) this.stage(write)
+    for (const write of [...writes, ...since.writes]) this.#waiting.add(write, rowId)
   }
 
   async #refusal(result: Extract<CommitResult, { ok: false }>): Promise<Error> {
@@ -201,6 +239,14 @@ export class RunJournal {
       current === undefined ? 'the run is gone' : `it is ${current.status} with fence ${current.leaseFence}`,
     )
   }
+}
+
+interface FinishParams {
+  readonly isCanceled: boolean
+  readonly set: Changes<RunRow>
+  /** Merged with what waits. */
+  readonly extra: readonly Write[]
+  readonly last?: readonly Write[]
 }
 
 interface Waiting {

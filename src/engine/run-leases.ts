@@ -1,9 +1,9 @@
 import { RunLeaseLostError, TimeoutError } from '../errors/index.js'
-import { type AnyEvent, runStream } from '../events/index.js'
-import { type Clock, type Logger, type Timer, withDeadline } from '../runtime/index.js'
-import { leaseSet, type RunRow, renewals, type Storage, storageNow } from '../storage/index.js'
-import type { EventFactory } from './event-factory.js'
-import { isFinalStatus, sourcesOf } from './run-status.js'
+import { type Logger, type Timer, withDeadline } from '../runtime/index.js'
+import { type RunRow, renewals } from '../storage/index.js'
+import { type ClaimedRun, RunClaims, type RunClaimsOptions } from './dispatch/run-claims.js'
+
+export type { ClaimedRun } from './dispatch/run-claims.js'
 
 /** How long a run's lease lives without a heartbeat, in milliseconds; a heartbeat comes every third of it. */
 export const DEFAULT_RUN_LEASE_TTL_MS = 30_000
@@ -17,71 +17,40 @@ export interface LeasedRun {
   abandon(reason: string): void
 }
 
-/** A run that this host has taken. */
-export interface ClaimedRun {
-  readonly run: RunRow
-  /** By the host's monotonic clock, from before the claim was sent: the lease counts from here. */
-  readonly claimedAtMs: number
-}
-
-export interface RunLeasesOptions {
-  readonly storage: Storage
-  readonly clock: Clock
+export interface RunLeasesOptions extends Omit<RunClaimsOptions, 'isExecuted'> {
   readonly logger: Logger
-  readonly events: EventFactory
-  readonly emit: (event: AnyEvent) => void
-  readonly hostId: string
-  readonly ttlMs: number
 }
 
 /** Claims runs for this host, and renews all of its leases with one statement. */
 export class RunLeases {
   readonly #options: RunLeasesOptions
+  readonly #claims: RunClaims
   readonly #held = new Map<string, { readonly leased: LeasedRun; renewedAtMs: number }>()
   #timer: Timer | null = null
+  #beating: Promise<void> | null = null
+  #isAskedAgain = false
 
   constructor(options: RunLeasesOptions) {
     this.#options = options
+    this.#claims = new RunClaims({ ...options, isExecuted: (id) => this.#held.has(id) })
   }
 
   /**
-   * Takes a queued run: status, fence, lease and `run.started` in one commit. Null when it is not to be had (any more), or not for this host.
+   * Takes a run that nobody executes: one that is queued, whose pause was decided, that was given back, or whose host was lost. Status,
+   * fence, lease, lanes and event in one commit. Null when it is not to be had (now, or any more), or not for this host.
    */
-  async claim(workflowRunId: string, isForUs: (run: RunRow) => Promise<boolean> = async () => true): Promise<ClaimedRun | null> {
-    const { storage, clock, events, hostId, ttlMs, emit } = this.#options
-    const run = await storage.get('runs', workflowRunId)
-    if (run === undefined || !sourcesOf('running').includes(run.status) || run.status === 'paused') return null
-    if (!(await isForUs(run))) return null
-    const leaseFence = run.leaseFence + 1
-    const attempt = run.attempt + 1
-    const { workflowPermanentId, organizationId } = run
-    const started = events.create(organizationId, 'run.started', {
-      workflowRunId,
-      workflowPermanentId,
-      attempt,
-      leaseHolder: hostId,
-      leaseFence,
-    })
-    const claimedAtMs = clock.monotonicMs()
-    const result = await storage.commit([
-      {
-        op: 'update',
-        table: 'runs',
-        id: workflowRunId,
-        where: { status: run.status, leaseFence: run.leaseFence },
-        set: {
-          status: 'running',
-          ...leaseSet({ holder: hostId, ttlMs }),
-          attempt,
-          ...(run.startedAt === null ? { startedAt: storageNow() } : {}),
-          modifiedAt: storageNow(),
-        },
-      },
-      { op: 'append', stream: runStream(workflowRunId), events: [started] },
-    ])
-    if (!result.ok) return null // lost to a cancel or to another host, which is success for somebody
-    for (const event of result.events.flat()) emit(event as AnyEvent)
-    return { run: result.rows[0]?.[0] as RunRow, claimedAtMs }
+  claim(workflowRunId: string, isForUs: (run: RunRow) => Promise<boolean> = async () => true): Promise<ClaimedRun | null> {
+    return this.#claims.claim(workflowRunId, isForUs)
+  }
+
+  /** Hands over a row that this host has just inserted: its claim begins with it, instead of a read. */
+  remember(run: RunRow): void {
+    this.#claims.remember(run)
+  }
+
+  /** Whether this host executes a run, or is about to take it as it was handed over. */
+  isOurs(workflowRunId: string): boolean {
+    return this.#held.has(workflowRunId) || this.#claims.isFresh(workflowRunId)
   }
 
   /** Renews the run's lease from now on. */
@@ -108,14 +77,37 @@ export class RunLeases {
     return [...this.#held.values()].map(({ leased }) => leased)
   }
 
+  /** Makes a heartbeat at once: somebody has something to tell. One that is under way already is followed by another. */
+  async beatNow(): Promise<void> {
+    if (this.#held.size === 0) return
+    if (this.#beating !== null) {
+      this.#isAskedAgain = true
+      return this.#beating
+    }
+    await this.#beatOnce()
+  }
+
   #schedule(delayMs: number): void {
     if (this.#timer !== null || this.#held.size === 0) return
     const { clock, ttlMs } = this.#options
     this.#timer = clock.setTimer(() => {
       this.#timer = null
       const startedAtMs = clock.monotonicMs()
-      void this.#beat().finally(() => this.#schedule(Math.max(0, startedAtMs + ttlMs / 3 - clock.monotonicMs())))
+      void this.#beatOnce().finally(() => this.#schedule(Math.max(0, startedAtMs + ttlMs / 3 - clock.monotonicMs())))
     }, delayMs)
+  }
+
+  /** One heartbeat at a time; asked for meanwhile, another follows. */
+  #beatOnce(): Promise<void> {
+    this.#beating ??= (async () => {
+      do {
+        this.#isAskedAgain = false
+        await this.#beat()
+      } while (this.#isAskedAgain && this.#held.size > 0)
+    })().finally(() => {
+      this.#beating = null
+    })
+    return this.#beating
   }
 
   /**
@@ -158,10 +150,10 @@ export class RunLeases {
     }
   }
 
-  /** A lease that was not renewed: the run may just have ended here. */
+  /** A lease that was not renewed: it may just have been given back here, by the end of the run, by a pause, or to be handed over. */
   async #onRefused(leased: LeasedRun): Promise<void> {
     const row = await this.#options.storage.get('runs', leased.run.workflowRunId)
-    if (row !== undefined && isFinalStatus(row.status) && row.leaseFence === leased.run.leaseFence) return
+    if (row?.leaseHolder === null && row.leaseFence === leased.run.leaseFence) return
     leased.abandon(new RunLeaseLostError(leased.run.workflowRunId, 'its lease was taken over').message)
   }
 

@@ -56,8 +56,11 @@ export function fromPending(pending: Readonly<Record<string, Json>>): RunOutcome
     case 'completed':
       return outcomes.completed()
     case 'failed':
-    case 'setupFailed':
       return outcomes.failed(text, code)
+    case 'setupFailed':
+      return outcomes.setupFailed(text, code ?? 'SETUP_FAILED')
+    case 'canceled':
+      return { ...outcomes.canceled(''), reason: text, errorCode: code }
     case 'terminated':
       return outcomes.terminated(text, code)
     case 'timedOut':

@@ -1,4 +1,4 @@
-import type { Json } from '../errors/index.js'
+export type { PauseDecision, PauseRequest } from '../blocks/index.js'
 
 /** Port that is asked before a run, or anything else that a caller wants, is accepted. */
 export interface Authorizer {
@@ -52,31 +52,19 @@ export interface Span {
   /** `code` 1: ok, 2: error. */
   setStatus(status: { readonly code: 0 | 1 | 2; readonly message?: string }): unknown
   recordException(exception: Error): unknown
-  end(): void
+  /** Without a time: now. */
+  end(endTime?: Date): void
 }
 
 /** A tracer, as OpenTelemetry's API has it: `trace.getTracer('runwright')` fits, and nothing of its packages is needed. */
 export interface Tracer {
-  startSpan(name: string, options?: { readonly attributes?: Attributes; readonly startTime?: Date }, context?: unknown): Span
+  /** `root`: whatever span the host's own code stands in, it is not the parent. */
+  startSpan(
+    name: string,
+    options?: { readonly attributes?: Attributes; readonly startTime?: Date; readonly root?: boolean },
+    context?: unknown,
+  ): Span
 }
 
 /** How a span becomes the parent of another: `@opentelemetry/api`'s `trace.setSpan(context.active(), span)`. */
 export type SpanContextOf = (span: Span) => unknown
-
-/** What a block waits for when it pauses its run. */
-export interface PauseRequest {
-  readonly instructions: string
-  readonly positiveDescriptor: string
-  readonly negativeDescriptor: string
-  readonly recipients: readonly string[]
-  readonly timeoutMs: number
-}
-
-/** How a pause ended. */
-export interface PauseDecision {
-  readonly decision: 'approve' | 'reject' | 'timeout'
-  readonly data: Json
-  readonly by: string
-  /** ISO. */
-  readonly at: string
-}

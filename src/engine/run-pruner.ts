@@ -39,7 +39,7 @@ export interface PruneResult {
   /** Auto-generated ones, of tasks and single actions. */
   readonly workflows: number
   readonly artifacts: number
-  /** Ended private sessions. */
+  /** Ended ones, private or named. */
   readonly sessions: number
   /** Tokens of live views of those sessions. */
   readonly viewTokens: number
@@ -51,11 +51,12 @@ type Counts = { -readonly [K in keyof PruneResult]: number }
 
 /** Runs, or sessions, of one page. */
 const PAGE_SIZE = 100
+const READ_LIMIT = 10_000
 const finalStatuses = (Object.keys(RUN_TRANSITIONS) as RunStatus[]).filter(isFinalStatus)
 
 /**
- * Removes ended runs with all that is theirs. What leads to the rest goes last: the parts of a run before its row, the run before its
- * private session. So a prune that broke off anywhere leaves only what the next one finds.
+ * Removes ended runs with all that is theirs, and ended sessions with what they left: their kept state, recordings and view tokens. What
+ * leads to the rest goes last: the parts of a run before its row, the run before its session. So a prune that broke off anywhere leaves only what the next one finds.
  */
 export class RunPruner {
   readonly #options: RunPrunerOptions
@@ -74,7 +75,7 @@ export class RunPruner {
       find: (page) => storage.find({ table: 'runs', where: ended, orderBy: [{ column: 'finishedAt' }], ...page }),
       remove: (runs) => this.#removeRuns(runs, ended, request, counts),
     })
-    const closed: Where<BrowserSessionRow> = { organizationId, private: true, completedAt: { lt: olderThan } }
+    const closed: Where<BrowserSessionRow> = { organizationId, completedAt: { lt: olderThan } }
     await eachPage<BrowserSessionRow>({
       idOf: (session) => session.browserSessionId,
       find: (page) => storage.find({ table: 'browser_sessions', where: closed, orderBy: [{ column: 'completedAt' }], ...page }),
@@ -135,7 +136,10 @@ export class RunPruner {
     return new Set(children.filter((run) => live.has(run.rootWorkflowRunId)).map((run) => run.workflowRunId))
   }
 
-  /** Removes private sessions of one page that no run names any more; returns the ids of those that stay. */
+  /**
+   * Removes sessions of one page that no run names any more; returns the ids of those that stay. Of one that a live profile comes from, or
+   * that a live debug session is on, the row and its events stay, and what it left goes: a profile has bytes of its own.
+   */
   async #removeSessions(
     sessions: readonly BrowserSessionRow[],
     closed: Where<BrowserSessionRow>,
@@ -145,15 +149,17 @@ export class RunPruner {
     const { storage } = this.#options
     const { keepEvents, signal } = request
     const ids = sessions.map((session) => session.browserSessionId)
-    const runs = await storage.find({ table: 'runs', where: { browserSessionId: { in: ids } }, limit: 10_000 })
-    const kept = new Set(runs.map((run) => run.browserSessionId as string))
+    const kept = await this.#namedByRuns(ids)
+    const bare = await this.#namedByOthers(ids)
     for (const browserSessionId of ids) {
       if (kept.has(browserSessionId)) continue
       const own = { browserSessionId, workflowRunId: null } // others are of a run that another session served too
       if (!(await this.#removeArtifacts(own, request, counts))) kept.add(browserSessionId)
     }
+    const ended = { in: ids.filter((id) => !kept.has(id)) }
+    counts.viewTokens += await deleteRows({ storage, table: 'view_tokens', where: { browserSessionId: ended }, signal })
+    for (const id of bare) kept.add(id)
     const gone = { in: ids.filter((id) => !kept.has(id)) }
-    counts.viewTokens += await deleteRows({ storage, table: 'view_tokens', where: { browserSessionId: gone }, signal })
     counts.sessions += await deleteRows({
       storage,
       table: 'browser_sessions',
@@ -162,6 +168,36 @@ export class RunPruner {
       signal,
     })
     return kept
+  }
+
+  async #namedByRuns(ids: readonly string[]): Promise<Set<string>> {
+    const { storage } = this.#options
+    const named = new Set<string>()
+    for (;;) {
+      const browserSessionId = { in: ids.filter((id) => !named.has(id)) }
+      const runs = await storage.find({ table: 'runs', where: { browserSessionId }, limit: READ_LIMIT })
+      for (const run of runs) named.add(run.browserSessionId as string)
+      if (runs.length < READ_LIMIT) return named // else one session has so many that others were not seen
+    }
+  }
+
+  async #namedByOthers(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const { storage } = this.#options
+    const named = { in: ids }
+    const profiles = await storage.find({
+      table: 'browser_profiles',
+      where: { sourceBrowserSessionId: named, deletedAt: null },
+      limit: READ_LIMIT,
+    })
+    const debugged = await storage.find({
+      table: 'debug_sessions',
+      where: { browserSessionId: named, status: 'created' },
+      limit: READ_LIMIT,
+    })
+    return new Set([
+      ...profiles.map(({ sourceBrowserSessionId }) => sourceBrowserSessionId as string),
+      ...debugged.map(({ browserSessionId }) => browserSessionId),
+    ])
   }
 
   /** Whether all artifacts are gone. One whose bytes cannot be deleted must not keep every other run from being pruned. */

@@ -1,12 +1,28 @@
-import { RunNotFoundError, TimeoutError } from '../errors/index.js'
-import { type AnyEvent, type RunResult, runStream } from '../events/index.js'
+import { RunNotEndedError, RunNotFoundError, TimeoutError } from '../errors/index.js'
+import { type AnyEvent, type EventPayload, type RunResult, runStream } from '../events/index.js'
 import { type Clock, withDeadline } from '../runtime/index.js'
-import { type RunRow, readStream, type Storage } from '../storage/index.js'
+import { type DeliveryStatus, type RunRow, type RunStatus, readStream, type Storage } from '../storage/index.js'
 import type { ListRunsRequest } from './engine-params.js'
+import { presentPause, type RunPause } from './people/run-pause.js'
 import { isFinalStatus } from './run-status.js'
 
+/** What only engines need of a run's row. */
+type Internal =
+  | `lease${'Holder' | 'Fence' | 'ExpiresAt'}`
+  | 'awaitedByRunBlockId'
+  | 'hasDependents'
+  | 'isParked'
+  | 'pause'
+  | 'pauseDecision'
+  | 'pauseExpiresAt'
+  | 'sequentialLane'
+  | 'sessionLane'
+
 /** A run as callers see it. */
-export type Run = Readonly<Omit<RunRow, 'leaseHolder' | 'leaseFence' | 'leaseExpiresAt'>>
+export type Run = Readonly<Omit<RunRow, Internal>> & {
+  /** What it waits for while it is paused; null: it is not. */
+  readonly pause: RunPause | null
+}
 
 const FINAL_EVENTS: ReadonlySet<string> = new Set(['run.completed', 'run.failed', 'run.terminated', 'run.canceled', 'run.timed_out'])
 
@@ -14,6 +30,8 @@ export interface ReadEventsParams {
   readonly organizationId: string
   readonly workflowRunId: string
   readonly after?: number | undefined
+  /** Whether the events of the run's webhook are read, too. @default false */
+  readonly includeAfterFinal?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -54,21 +72,50 @@ export class RunReader {
     return rows.map(toRun)
   }
 
-  /** What is stored after `after`, then live; ends after the run's final event. @throws {RunNotFoundError} */
+  /**
+   * What is stored after `after`, then live; ends after the run's final event, or, when that is asked for, after the end of its webhook.
+   * @throws {RunNotFoundError}
+   */
   async *events(params: ReadEventsParams): AsyncGenerator<AnyEvent, void, undefined> {
+    const { workflowRunId, signal, after = 0, includeAfterFinal = false } = params
     const { status } = await this.get(params)
-    const stream = runStream(params.workflowRunId)
-    const after = params.after ?? 0
+    const stream = runStream(workflowRunId)
     // a reader that has seen the end of an ended run would wait for ever
-    if (isFinalStatus(status) && (await this.#storage.readEvents({ stream, after, limit: 1 })).length === 0) return
-    yield* readStream({
-      storage: this.#storage,
-      clock: this.#clock,
-      stream,
-      after,
-      signal: params.signal,
-      isLast: (event) => FINAL_EVENTS.has(event.type),
-    })
+    const isOver = isFinalStatus(status) && !(includeAfterFinal && (await this.#deliveryOf(workflowRunId)) === 'pending')
+    if (isOver && (await this.#storage.readEvents({ stream, after, limit: 1 })).length === 0) return
+    for await (const event of readStream({ storage: this.#storage, clock: this.#clock, stream, after, signal })) {
+      if (!includeAfterFinal && event.type.startsWith('webhook.')) return // the final event was before `after`
+      yield event
+      if (isDeliveryEnd(event)) return
+      if (FINAL_EVENTS.has(event.type) && !(includeAfterFinal && (await this.#deliveryOf(workflowRunId)) !== null)) return
+    }
+  }
+
+  /** The result of a run that has ended. @throws {RunNotFoundError} {RunNotEndedError} */
+  async result(params: { readonly organizationId: string; readonly workflowRunId: string }): Promise<RunResult> {
+    const { status } = await this.get(params)
+    if (!isFinalStatus(status)) throw new RunNotEndedError(params.workflowRunId, status)
+    return this.waitFor(params)
+  }
+
+  /** The run that is to begin on a session, or else the one that has it; null: none. */
+  async lastForSession(params: { readonly organizationId: string; readonly browserSessionId: string }): Promise<Run | null> {
+    const { organizationId, browserSessionId } = params
+    const newest = (status: readonly RunStatus[], column: 'modifiedAt' | 'startedAt') =>
+      this.#storage.find({
+        table: 'runs',
+        where: { organizationId, browserSessionId, status: { in: status } },
+        orderBy: [{ column, direction: 'desc' }],
+        limit: 1,
+      })
+    const [run] = [...(await newest(['queued'], 'modifiedAt')), ...(await newest(['running', 'paused'], 'startedAt'))]
+    return run === undefined ? null : toRun(run)
+  }
+
+  /** Where the delivery of a run's result stands; null: there is none. */
+  async #deliveryOf(workflowRunId: string): Promise<DeliveryStatus | null> {
+    const [delivery] = await this.#storage.find({ table: 'webhook_deliveries', where: { workflowRunId }, limit: 1 })
+    return delivery?.status ?? null
   }
 
   /** Waits for the end of a run. @throws {TimeoutError} `RUN_WAIT_TIMEOUT`; the run itself goes on */
@@ -89,7 +136,15 @@ export class RunReader {
   }
 }
 
-/** The row without what only its executing host needs. */
-export function toRun({ leaseHolder, leaseFence, leaseExpiresAt, ...run }: RunRow): Run {
-  return run
+/** The row without what only engines need. Pure. */
+export function toRun(row: RunRow): Run {
+  const { leaseHolder, leaseFence, leaseExpiresAt, pauseDecision, pauseExpiresAt, ...rest } = row
+  const { awaitedByRunBlockId, hasDependents, isParked, sequentialLane, sessionLane, ...run } = rest
+  return { ...run, pause: presentPause(row) }
+}
+
+/** Whether nothing more comes of a run's webhook. */
+function isDeliveryEnd({ type, payload }: AnyEvent): boolean {
+  if (type === 'webhook.failed') return (payload as EventPayload<'webhook.failed'>).nextAttemptAt === null
+  return type === 'webhook.delivered'
 }

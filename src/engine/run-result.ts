@@ -32,6 +32,8 @@ export interface RunResultParams {
   readonly finishedAt: Date
   readonly actionCount: number
   readonly browserSessionId: string | null
+  /** What models used; null: none was asked. @default null */
+  readonly usage?: RunResult['usage']
 }
 
 /** What a run came to. Pure. */
@@ -54,7 +56,7 @@ export function buildRunResult(params: RunResultParams): RunResult {
     recordingArtifactId: null,
     stepCount: run.stepCount,
     actionCount: params.actionCount,
-    usage: null,
+    usage: params.usage ?? null,
     browserSessionId: params.browserSessionId,
     queuedSeconds: secondsBetween(run.queuedAt, run.startedAt ?? finishedAt),
     durationSeconds: secondsBetween(run.startedAt, finishedAt),

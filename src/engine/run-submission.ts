@@ -1,4 +1,4 @@
-import { coerceParameters } from '../definition/index.js'
+import { coerceParameters, type Templates } from '../definition/index.js'
 import {
   BlockNotFoundError,
   InvalidArgumentError,
@@ -11,10 +11,14 @@ import { type AnyEvent, runStream } from '../events/index.js'
 import type { Ids } from '../runtime/index.js'
 import type { NewEvent, NewRow, RunRow, Storage, Write } from '../storage/index.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
+import { announceDependent, placeOf, type RunPlace } from './dispatch/run-places.js'
+import type { SubmitGates } from './dispatch/submit-gates.js'
 import type { EventFactory } from './event-factory.js'
 import { type NewRunParams, queuedRun, type RunRequest, refusedRun } from './new-run.js'
 import type { RunSessions } from './run-browser.js'
+import type { AuthorizationRequest } from './run-ports.js'
 import type { ScopePolicies } from './scope-policies.js'
+import { terminalWrites } from './terminal-writes.js'
 import type { OwnWorkflow, Workflows } from './workflows.js'
 
 export interface RunSubmissionsOptions {
@@ -25,6 +29,10 @@ export interface RunSubmissionsOptions {
   readonly events: EventFactory
   readonly emit: (event: AnyEvent) => void
   readonly ids: Ids
+  readonly templates: Templates
+  readonly gates: SubmitGates
+  /** Called for every run that was queued. */
+  readonly onQueued: (run: RunRow) => void
 }
 
 /** A run that was accepted; not new when its idempotency key had one already. */
@@ -32,6 +40,9 @@ export interface Submitted {
   readonly run: RunRow
   readonly isNew: boolean
 }
+
+/** Writes that go with the one that stores a run. */
+export type CompanionWrites = (workflowRunId: string) => readonly Write[]
 
 /** Accepts runs: validates the request, writes the row, says whether it is to be dispatched. */
 export class RunSubmissions {
@@ -44,37 +55,96 @@ export class RunSubmissions {
   /**
    * Writes a queued run. The same `idempotencyKey` gives the run that has it.
    * @throws {WorkflowNotFoundError} {SessionNotFoundError} {BlockNotFoundError} before anything is written
+   * @throws {NotAuthorizedError} {RateLimitedError} {QueueFullError} {RunNotFoundError} likewise
    * @throws {ParameterError} after a failed run was written; `workflowRunId` names it
    */
-  async submit(request: RunRequest): Promise<Submitted> {
+  async submit(request: RunRequest, companions: CompanionWrites = () => []): Promise<Submitted> {
+    await this.#authorize(request)
     const workflow = await this.#options.workflows.load(request)
     // an auto-generated workflow belongs to the one run that it was made for, and goes with it
     if (workflow.row.status === 'auto_generated') throw new WorkflowNotFoundError(request.workflowPermanentId, request.version)
     checkLabels(workflow, request)
-    return this.#accept(request, workflow, [])
+    return this.#accept(request, workflow, companions)
+  }
+
+  /**
+   * The same with writes that are applied by the commit that stores the run; null: one of them was refused, and nothing was written.
+   * Of a run that is refused for its parameters, the inserts among them go along.
+   */
+  async submitWith(request: RunRequest, companions: CompanionWrites): Promise<Submitted | null> {
+    try {
+      return await this.submit(request, companions)
+    } catch (error) {
+      if (StorageError.is(error) && error.details.isCompanion === true) return null
+      throw error
+    }
   }
 
   /** The same for a run that brings its own workflow: both are stored by one commit. @throws {SessionNotFoundError} */
-  submitOwn(request: Omit<RunRequest, 'workflowPermanentId' | 'parameters'>, workflow: OwnWorkflow): Promise<Submitted> {
+  async submitOwn(request: Omit<RunRequest, 'workflowPermanentId' | 'parameters'>, workflow: OwnWorkflow): Promise<Submitted> {
     const { workflowPermanentId } = workflow.row
-    return this.#accept({ ...request, workflowPermanentId, parameters: {} }, workflow, [workflow.write])
+    await this.#authorize(request)
+    return this.#accept({ ...request, workflowPermanentId, parameters: {} }, workflow, () => [workflow.write])
   }
 
-  async #accept(request: RunRequest, workflow: NewRunParams['workflow'], own: readonly Write[]): Promise<Submitted> {
+  async #accept(request: RunRequest, workflow: NewRunParams['workflow'], companions: CompanionWrites): Promise<Submitted> {
     this.#checkBrowser(request)
     if (request.browserSessionId !== undefined) await this.#checkSession(request.organizationId, request.browserSessionId)
     await this.#checkProfile(request)
     const scopePolicy = this.#options.scopePolicies.parse(request.scopePolicy, 'scopePolicy')
-    const params = { workflowRunId: this.#options.ids.next('wr'), request, scopePolicy, workflow }
+    const accept = () => this.#store({ workflowRunId: this.#options.ids.next('wr'), request, scopePolicy, workflow }, companions)
+    const { admission, idempotencyKey } = request
+    if (admission === undefined) return accept()
+    const findExisting = async () => {
+      const run = await this.#findByKey(request)
+      return run === undefined ? null : { run, isNew: false }
+    }
+    return this.#options.gates.admit({ request: askedFor(request, admission), idempotencyKey, findExisting, accept })
+  }
+
+  /** Writes the row, and gives it; or that of the run that has the same idempotency key. */
+  async #store(params: NewRunParams, companions: CompanionWrites): Promise<Submitted> {
+    const { request, workflow } = params
+    const { storage, templates, onQueued } = this.#options
+    const own = companions(params.workflowRunId)
     let parameters: Readonly<Record<string, Json>>
     try {
       parameters = coerceParameters(workflow.definition.parameters, request.parameters).values
     } catch (error) {
-      if (error instanceof ParameterError) await this.#refuse(params, error)
+      if (error instanceof ParameterError) await this.#refuse(params, error, own)
       throw error
     }
-    const run = await this.#insert(queuedRun(params, parameters), params, this.#queued(params), own)
-    return run === null ? { run: await this.#findByKey(request), isNew: false } : { run, isNew: true }
+    const place = await placeOf({ storage, templates, request, workflow: workflow.row, parameters })
+    const run = await this.#insertQueued(params, parameters, place, own)
+    if (run !== null) {
+      onQueued(run)
+      return { run, isNew: true }
+    }
+    const existing = await this.#findByKey(request)
+    if (existing !== undefined) return { run: existing, isNew: false }
+    throw new StorageError('A run could be neither stored nor found by its idempotency key', {
+      code: 'STORAGE_FAILED',
+      details: { idempotencyKey: request.idempotencyKey },
+    })
+  }
+
+  /** A run whose dependency ends in this very moment need not wait for it. */
+  async #insertQueued(
+    params: NewRunParams,
+    parameters: Readonly<Record<string, Json>>,
+    place: RunPlace,
+    own: readonly Write[],
+  ): Promise<RunRow | null> {
+    const { dependsOnWorkflowRunId } = params.request
+    const row = (isParked: boolean) => queuedRun(params, parameters, { ...place, isParked })
+    if (!place.isParked || dependsOnWorkflowRunId === undefined) return this.#insert(row(false), params, this.#queued(params), own)
+    const announced = [...own, announceDependent(dependsOnWorkflowRunId)]
+    const run = await this.#insert(row(true), params, this.#queued(params), announced, announced.length)
+    return run === 'refused' ? this.#insert(row(false), params, this.#queued(params), own) : run
+  }
+
+  async #authorize(request: Omit<RunRequest, 'workflowPermanentId' | 'parameters'> & { workflowPermanentId?: string }): Promise<void> {
+    if (request.admission !== undefined) await this.#options.gates.authorize(askedFor(request, request.admission))
   }
 
   #checkBrowser({ browserAddress }: RunRequest): void {
@@ -104,15 +174,32 @@ export class RunSubmissions {
   }
 
   /** A run whose parameters do not fit is on record, so that whoever asked can see it. */
-  async #refuse(params: NewRunParams, error: ParameterError): Promise<void> {
-    const { storage, events } = this.#options
+  async #refuse(params: NewRunParams, error: ParameterError, own: readonly Write[]): Promise<void> {
+    const { storage, events, ids } = this.#options
     const { row, result } = refusedRun(params, error, await storage.now())
-    await this.#insert(row, params, events.create(params.request.organizationId, 'run.failed', result))
+    const inserts = own.filter((write) => write.op === 'insert')
+    const failed = events.create(params.request.organizationId, 'run.failed', result)
+    await this.#insert(row, params, failed, [...inserts, ...terminalWrites(row, result, ids)])
     error.workflowRunId = params.workflowRunId
   }
 
   /** Null when a run with the same idempotency key exists. */
-  async #insert(row: NewRow<RunRow>, params: NewRunParams, event: NewEvent, own: readonly Write[] = []): Promise<RunRow | null> {
+  async #insert(row: NewRow<RunRow>, params: NewRunParams, event: NewEvent, own: readonly Write[]): Promise<RunRow | null>
+  /** `refused`: the write at `refusable` did not hold. */
+  async #insert(
+    row: NewRow<RunRow>,
+    params: NewRunParams,
+    event: NewEvent,
+    own: readonly Write[],
+    refusable: number,
+  ): Promise<RunRow | null | 'refused'>
+  async #insert(
+    row: NewRow<RunRow>,
+    params: NewRunParams,
+    event: NewEvent,
+    own: readonly Write[],
+    refusable?: number,
+  ): Promise<RunRow | null | 'refused'> {
     const { storage, emit } = this.#options
     const result = await storage.commit([
       { op: 'insert', table: 'runs', row },
@@ -124,17 +211,19 @@ export class RunSubmissions {
       return result.rows[0]?.[0] as RunRow
     }
     if (result.constraint === 'runs_idempotency_key') return null
-    throw new StorageError(`The run could not be stored: ${result.reason}`, { code: 'STORAGE_FAILED', details: { reason: result.reason } })
+    if (result.index === refusable) return 'refused'
+    const isCompanion = result.index > 0 && result.index <= own.length
+    throw new StorageError(`The run could not be stored: ${result.reason}`, {
+      code: 'STORAGE_FAILED',
+      details: { reason: result.reason, isCompanion },
+    })
   }
 
-  async #findByKey({ organizationId, idempotencyKey }: RunRequest): Promise<RunRow> {
-    const where = { organizationId, idempotencyKey: idempotencyKey ?? null }
-    const [run] = await this.#options.storage.find({ table: 'runs', where, limit: 1 })
-    if (run !== undefined) return run
-    throw new StorageError('A run could be neither stored nor found by its idempotency key', {
-      code: 'STORAGE_FAILED',
-      details: { idempotencyKey },
-    })
+  /** Undefined: no run has the key, or none was given. */
+  async #findByKey({ organizationId, idempotencyKey }: RunRequest): Promise<RunRow | undefined> {
+    if (idempotencyKey === undefined) return undefined
+    const [run] = await this.#options.storage.find({ table: 'runs', where: { organizationId, idempotencyKey }, limit: 1 })
+    return run
   }
 
   #created({ workflowRunId, request, workflow: { row } }: NewRunParams): NewEvent {
@@ -155,6 +244,15 @@ export class RunSubmissions {
       priority: request.priority,
     })
   }
+}
+
+/** What authorizer and rate limiter are told. Pure. */
+function askedFor(
+  { organizationId, workflowPermanentId, runMetadata }: Partial<RunRequest> & Pick<RunRequest, 'organizationId'>,
+  action: AuthorizationRequest['action'],
+): AuthorizationRequest {
+  const isOfWorkflow = action === 'startRun' && workflowPermanentId !== undefined
+  return { action, organizationId, workflowPermanentId: isOfWorkflow ? workflowPermanentId : null, runMetadata: runMetadata ?? null }
 }
 
 /** Labels of the whitelist and of given outputs must exist. @throws {BlockNotFoundError} */

@@ -3,6 +3,7 @@ import { AgentRequiredError, InvalidArgumentError, type Json } from '../errors/i
 import type { RunResult } from '../events/index.js'
 import type { Logger } from '../runtime/index.js'
 import type { ActionRow, Storage } from '../storage/index.js'
+import type { SubmitGates } from './dispatch/submit-gates.js'
 import type { GuestActions } from './guest-actions.js'
 import type { OwnRuns } from './own-runs.js'
 import type { RunCanceller } from './run-canceller.js'
@@ -13,6 +14,7 @@ import { ofOwnRun, type SingleActionResult } from './single-action-result.js'
 
 export interface SingleActionsOptions {
   readonly storage: Storage
+  readonly gates: Pick<SubmitGates, 'authorize'>
   readonly logger: Logger
   readonly ownRuns: OwnRuns
   readonly guests: GuestActions
@@ -42,6 +44,8 @@ export class SingleActions {
         expected: 'no policy beside workflowRunId',
       })
     }
+    const { organizationId } = request
+    await this.#options.gates.authorize({ action: 'runAction', organizationId, workflowPermanentId: null, runMetadata: null })
     return this.#options.guests.perform({ ...request, workflowRunId: request.workflowRunId }, single)
   }
 

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, NotRunningError, parseArgument } from '../errors/index.js'
+import { NotRunningError, parseArgument } from '../errors/index.js'
 import type { AnyEvent, Listener, RunEventType, RunResult } from '../events/index.js'
 import { closeAll, Lifecycle } from '../runtime/index.js'
 import { composeEngine } from './compose-engine.js'
@@ -7,47 +7,41 @@ import {
   type ArtifactRef,
   artifactRefSchema,
   type CancelRunParams,
-  type CreateWorkflowParams,
   cancelRunSchema,
-  createWorkflowSchema,
+  type LastRunForSessionParams,
   type ListRunsParams,
+  lastRunForSessionSchema,
   listRunsSchema,
   type PruneParams,
   pruneSchema,
+  type ResumeRunParams,
   type RunEventsParams,
   type RunRef,
+  resumeRunSchema,
   runEventsSchema,
   runRefSchema,
   type StartRunParams,
   startRunSchema,
   type WaitForRunParams,
-  type WorkflowRef,
   waitForRunSchema,
-  workflowRefSchema,
 } from './engine-params.js'
 import { OrganizationEngine } from './organization-engine.js'
-import {
-  type DeletePlaybookParams,
-  deletePlaybookSchema,
-  type ListPlaybooksParams,
-  listPlaybooksSchema,
-  type PlaybookRef,
-  playbookRefSchema,
-  type SavePlaybookParams,
-  savePlaybookSchema,
-} from './playbook-params.js'
-import type { StoredPlaybook } from './playbooks.js'
 import type { RunSessions } from './run-browser.js'
 import type { StopOptions } from './run-executor.js'
 import type { StoredArtifact } from './run-files.js'
 import { RunHandle } from './run-handle.js'
 import type { PruneResult } from './run-pruner.js'
 import { type Run, toRun } from './run-reader.js'
+import type { CompanionWrites } from './run-submission.js'
 import type { RunTimeline } from './run-timeline.js'
 import { type RunActionParams, runActionSchema } from './single-action-params.js'
 import type { SingleActionResult } from './single-action-result.js'
 import { type RunTaskParams, runTaskSchema } from './task-params.js'
-import type { Workflow } from './workflows.js'
+import type { WebhookDelivery } from './webhooks/index.js'
+import { WorkflowCalls } from './workflow-calls.js'
+
+/** What a debug session starts: a run, and the writes that are stored with it. */
+export type StartBlockRunParams = StartRunParams & { readonly debugSessionId: string; readonly companions: CompanionWrites }
 
 /**
  * Runs browser workflows in the host's own process.
@@ -62,8 +56,7 @@ import type { Workflow } from './workflows.js'
  * await engine.stop()
  * ```
  */
-export class WorkflowEngine {
-  readonly #organizationId: string | undefined
+export class WorkflowEngine extends WorkflowCalls {
   readonly #sessions: RunSessions | undefined
   readonly #parts: ReturnType<typeof composeEngine>
   readonly #lifecycle = new Lifecycle({ start: () => this.#start(), stop: () => this.#stop() })
@@ -73,9 +66,10 @@ export class WorkflowEngine {
   /** @throws {InvalidArgumentError} `INVALID_ARGUMENT` when an option does not fit */
   constructor(options: WorkflowEngineOptions) {
     const settings = parseArgument(engineOptionsSchema, options, 'WorkflowEngine')
-    this.#organizationId = settings.organizationId
+    const parts = composeEngine(settings)
+    super(parts, settings.organizationId)
     this.#sessions = settings.sessions
-    this.#parts = composeEngine(settings)
+    this.#parts = parts
   }
 
   /**
@@ -87,16 +81,20 @@ export class WorkflowEngine {
   }
 
   /**
-   * Begins no more runs and waits for those that run, 30 s at most; what still runs then is canceled. Queued runs stay queued. Stops the
-   * session pool if `start()` started it. The storage stays open: whoever made it closes it.
+   * Begins no more runs and waits for those that run, 30 s at most. What still runs then is handed over where its workflow says
+   * `onHostLost: 'resume'`, so that another engine goes on with it at once, and else ends failed with `HOST_LOST`. Queued and paused runs
+   * stay what they are. Stops the session pool if `start()` started it. The storage stays open: whoever made it closes it.
    */
   stop(options: StopOptions = {}): Promise<void> {
     this.#stopOptions = options
-    if (options.graceful === false) this.#parts.executor.hurry()
+    if (options.graceful === false) {
+      this.#parts.executor.hurry()
+      this.#parts.webhooks.hurry()
+    }
     return this.#lifecycle.stop()
   }
 
-  /** Cancels what runs and stops at once; a `stop()` that still waits for runs waits no longer. */
+  /** The same without waiting for runs; a `stop()` that still waits for them waits no longer. */
   destroy(): Promise<void> {
     return this.stop({ graceful: false })
   }
@@ -106,72 +104,41 @@ export class WorkflowEngine {
   }
 
   /**
-   * Checks a definition and stores it as version 1 of a new workflow.
-   * @throws {DefinitionError} `INVALID_DEFINITION`; `issues` names every broken rule
-   */
-  async createWorkflow(params: CreateWorkflowParams): Promise<Workflow> {
-    const request = parseArgument(createWorkflowSchema, params, 'createWorkflow')
-    return this.#parts.workflows.create({ ...request, organizationId: this.#organization(request) })
-  }
-
-  /** @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND` */
-  async getWorkflow(ref: WorkflowRef): Promise<Workflow> {
-    const request = parseArgument(workflowRefSchema, ref, 'getWorkflow')
-    return this.#parts.workflows.get({ ...request, organizationId: this.#organization(request) })
-  }
-
-  /**
-   * Checks a playbook and stores it with a workflow: as the first version under its name, or as the next one. Runs that are created from
-   * then on use it; those that were created before go on with theirs.
-   * @throws {DefinitionError} `INVALID_DEFINITION`; `issues` names every broken rule
-   * @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND`, also for a template of somebody else
-   * @throws {PlaybookError} `PLAYBOOK_VERSION_CONFLICT` when others kept saving it first; retryable
-   */
-  async savePlaybook(params: SavePlaybookParams): Promise<StoredPlaybook> {
-    const { organizationId, workflowPermanentId, ...playbook } = parseArgument(savePlaybookSchema, params, 'savePlaybook')
-    const place = { organizationId: this.#organization({ organizationId }), workflowPermanentId }
-    return this.#parts.playbooks.save(place, playbook)
-  }
-
-  /**
-   * A version of a playbook; the newest when none is named.
-   * @throws {PlaybookError} `PLAYBOOK_NOT_FOUND`
-   * @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND`
-   */
-  async getPlaybook(ref: PlaybookRef): Promise<StoredPlaybook> {
-    const request = parseArgument(playbookRefSchema, ref, 'getPlaybook')
-    return this.#parts.playbooks.get({ ...request, organizationId: this.#organization(request) })
-  }
-
-  /** The newest version of each playbook of a workflow, by name. @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND` */
-  async listPlaybooks(params: ListPlaybooksParams): Promise<StoredPlaybook[]> {
-    const request = parseArgument(listPlaybooksSchema, params, 'listPlaybooks')
-    return this.#parts.playbooks.list({ ...request, organizationId: this.#organization(request) })
-  }
-
-  /**
-   * Deletes a playbook with all its versions, softly: runs that were created before still find it.
-   * @throws {PlaybookError} `PLAYBOOK_NOT_FOUND`
-   * @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND`
-   */
-  async deletePlaybook(params: DeletePlaybookParams): Promise<void> {
-    const request = parseArgument(deletePlaybookSchema, params, 'deletePlaybook')
-    return this.#parts.playbooks.delete({ ...request, organizationId: this.#organization(request) })
-  }
-
-  /**
    * Queues a run; it begins as soon as a worker is free.
    * @throws {WorkflowNotFoundError} `WORKFLOW_NOT_FOUND`
    * @throws {SessionNotFoundError} `SESSION_NOT_FOUND`
    * @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND`
    * @throws {BlockNotFoundError} `BLOCK_NOT_FOUND`
-   * @throws {ParameterError} `UNKNOWN_PARAMETERS`, `MISSING_PARAMETERS` or `INVALID_PARAMETERS`; a failed run is on record, see `workflowRunId`
+   * @throws {RunNotFoundError} `RUN_NOT_FOUND` for a dependency that is not there
+   * @throws {NotAuthorizedError} `NOT_AUTHORIZED`
+   * @throws {RateLimitedError} `RATE_LIMITED`
+   * @throws {QueueFullError} `QUEUE_FULL`
+   * @throws {ParameterError} `UNKNOWN_PARAMETERS`, `MISSING_PARAMETERS` or `INVALID_PARAMETERS`; a failed run is on record, see
+   * `workflowRunId`. `SEQUENTIAL_KEY_FAILED` when the workflow's key cannot be made of the parameters: no run is on record
    */
   async startRun(params: StartRunParams): Promise<RunHandle> {
     const request = parseArgument(startRunSchema, params, 'startRun')
-    const organizationId = this.#organization(request)
+    const organizationId = this.organizationOf(request)
     this.#assertRunning()
-    const { run, isNew } = await this.#parts.submissions.submit({ ...request, organizationId })
+    await this.#parts.webhooks.assertDeliverable({ ...request, organizationId })
+    const { run, isNew } = await this.#parts.submissions.submit({ ...request, organizationId, admission: 'startRun' })
+    if (isNew) await this.#parts.dispatcher.dispatch(run.workflowRunId, { priority: run.priority })
+    return this.#handle(organizationId, run.workflowRunId)
+  }
+
+  /**
+   * Queues a run of single blocks for a debug session; null: one of the writes that were to go with it was refused, and nothing was written.
+   * @internal Called by `DebugSessions`.
+   */
+  async startBlockRun({ debugSessionId, companions, ...params }: StartBlockRunParams): Promise<RunHandle | null> {
+    const request = parseArgument(startRunSchema, params, 'startBlockRun')
+    const organizationId = this.organizationOf(request)
+    this.#assertRunning()
+    await this.#parts.webhooks.assertDeliverable({ ...request, organizationId })
+    const blocks = { ...request, organizationId, runType: 'block', runWith: 'agent', debugSessionId, admission: 'startRun' } as const
+    const submitted = await this.#parts.submissions.submitWith(blocks, companions)
+    if (submitted === null) return null
+    const { run, isNew } = submitted
     if (isNew) await this.#parts.dispatcher.dispatch(run.workflowRunId, { priority: run.priority })
     return this.#handle(organizationId, run.workflowRunId)
   }
@@ -186,7 +153,7 @@ export class WorkflowEngine {
    */
   async runTask(params: RunTaskParams): Promise<RunHandle> {
     const request = parseArgument(runTaskSchema, params, 'runTask')
-    const organizationId = this.#organization(request)
+    const organizationId = this.organizationOf(request)
     this.#assertRunning()
     const { run } = await this.#parts.ownRuns.startTask({ ...request, organizationId })
     return this.#handle(organizationId, run.workflowRunId)
@@ -205,7 +172,7 @@ export class WorkflowEngine {
    */
   async runAction(params: RunActionParams): Promise<SingleActionResult> {
     const request = parseArgument(runActionSchema, params, 'runAction')
-    const organizationId = this.#organization(request)
+    const organizationId = this.organizationOf(request)
     this.#assertRunning()
     return this.#parts.singleActions.run({ ...request, organizationId })
   }
@@ -216,19 +183,19 @@ export class WorkflowEngine {
    */
   async getTimeline(ref: RunRef): Promise<RunTimeline> {
     const request = parseArgument(runRefSchema, ref, 'getTimeline')
-    return this.#parts.timelines.get({ ...request, organizationId: this.#organization(request) })
+    return this.#parts.timelines.get({ ...request, organizationId: this.organizationOf(request) })
   }
 
   /** @throws {RunNotFoundError} `RUN_NOT_FOUND` */
   async getRun(ref: RunRef): Promise<Run> {
     const request = parseArgument(runRefSchema, ref, 'getRun')
-    return this.#parts.reader.get({ ...request, organizationId: this.#organization(request) })
+    return this.#parts.reader.get({ ...request, organizationId: this.organizationOf(request) })
   }
 
   /** Runs of the organisation, newest first, a page at a time. */
   async listRuns(params: ListRunsParams = {}): Promise<Run[]> {
     const request = parseArgument(listRunsSchema, params, 'listRuns')
-    return this.#parts.reader.list({ ...request, organizationId: this.#organization(request) })
+    return this.#parts.reader.list({ ...request, organizationId: this.organizationOf(request) })
   }
 
   /**
@@ -238,13 +205,35 @@ export class WorkflowEngine {
    */
   async waitForRun(params: WaitForRunParams): Promise<RunResult> {
     const request = parseArgument(waitForRunSchema, params, 'waitForRun')
-    return this.#parts.reader.waitFor({ ...request, organizationId: this.#organization(request) })
+    return this.#parts.reader.waitFor({ ...request, organizationId: this.organizationOf(request) })
   }
 
-  /** A run's events: those stored after `after`, then live ones; ends after the final event. */
+  /**
+   * What a run that has ended came to.
+   * @throws {RunNotFoundError} `RUN_NOT_FOUND`
+   * @throws {RunNotEndedError} `RUN_NOT_ENDED`
+   */
+  async getRunResult(ref: RunRef): Promise<RunResult> {
+    const request = parseArgument(runRefSchema, ref, 'getRunResult')
+    return this.#parts.reader.result({ ...request, organizationId: this.organizationOf(request) })
+  }
+
+  /**
+   * The run that a session is for: of those that are queued for it the one that was changed last, else of those that run (or are paused) on
+   * it the one that began last; null: none.
+   */
+  async getLastRunForSession(params: LastRunForSessionParams): Promise<Run | null> {
+    const request = parseArgument(lastRunForSessionSchema, params, 'getLastRunForSession')
+    return this.#parts.reader.lastForSession({ ...request, organizationId: this.organizationOf(request) })
+  }
+
+  /**
+   * A run's events: those stored after `after`, then live ones; ends after the final event, with `includeAfterFinal` after the last one of
+   * its webhook.
+   */
   events(params: RunEventsParams): AsyncGenerator<AnyEvent, void, undefined> {
     const request = parseArgument(runEventsSchema, params, 'events')
-    return this.#parts.reader.events({ ...request, organizationId: this.#organization(request) })
+    return this.#parts.reader.events({ ...request, organizationId: this.organizationOf(request) })
   }
 
   /**
@@ -253,13 +242,40 @@ export class WorkflowEngine {
    */
   async cancel(params: CancelRunParams): Promise<Run> {
     const request = parseArgument(cancelRunSchema, params, 'cancel')
-    return toRun(await this.#parts.canceller.cancel({ ...request, organizationId: this.#organization(request) }))
+    return toRun(await this.#parts.canceller.cancel({ ...request, organizationId: this.organizationOf(request) }))
+  }
+
+  /**
+   * Answers a paused run: `approve` completes the block that waits, with `data`; `reject` fails it. The run goes on as soon as a worker is
+   * free, where its session lives. With the `resumeToken` of the pause no other one is answered, and the same answer once more gives the run
+   * back as it is.
+   * @throws {RunNotFoundError} `RUN_NOT_FOUND`
+   * @throws {RunNotPausedError} `RUN_NOT_PAUSED` also when its time is over, or it is being canceled
+   * @throws {ResumeTokenError} `RESUME_TOKEN_MISMATCH`
+   */
+  async resume(params: ResumeRunParams): Promise<Run> {
+    const request = parseArgument(resumeRunSchema, params, 'resume')
+    return toRun(await this.#parts.resumes.resume({ ...request, organizationId: this.organizationOf(request) }))
+  }
+
+  /**
+   * Delivers the result of an ended run once more, whatever became of that before: with new attempts, under the same delivery id. Gives the
+   * delivery as it stands then; what becomes of it is in the run's `webhookStatus` and events.
+   * @throws {RunNotFoundError} `RUN_NOT_FOUND`
+   * @throws {WebhookDeliveryNotFoundError} `WEBHOOK_DELIVERY_NOT_FOUND`
+   * @throws {InvalidArgumentError} `INVALID_ARGUMENT` where this engine has no secret to sign with
+   */
+  async redeliverWebhook(ref: RunRef): Promise<WebhookDelivery> {
+    const request = parseArgument(runRefSchema, ref, 'redeliverWebhook')
+    const organizationId = this.organizationOf(request)
+    this.#assertRunning()
+    return this.#parts.webhooks.redeliver({ ...request, organizationId })
   }
 
   /** A stored file with its bytes; the stream has to be read or destroyed. @throws {ArtifactError} `ARTIFACT_NOT_FOUND` */
   async readArtifact(params: ArtifactRef): Promise<StoredArtifact> {
     const request = parseArgument(artifactRefSchema, params, 'readArtifact')
-    return this.#parts.artifacts.read({ ...request, organizationId: this.#organization(request) })
+    return this.#parts.artifacts.read({ ...request, organizationId: this.organizationOf(request) })
   }
 
   /**
@@ -269,7 +285,7 @@ export class WorkflowEngine {
    */
   async prune(params: PruneParams): Promise<PruneResult> {
     const request = parseArgument(pruneSchema, params, 'prune')
-    return this.#parts.pruner.prune({ ...request, organizationId: this.#organization(request) })
+    return this.#parts.pruner.prune({ ...request, organizationId: this.organizationOf(request) })
   }
 
   /** Calls the listener for what this process does; returns the function that ends it. */
@@ -290,9 +306,11 @@ export class WorkflowEngine {
     await this.#parts.storage.open()
     this.#startedSessions = (await this.#sessions?.start()) ?? false
     try {
-      await this.#parts.recovery.start()
+      this.#parts.telemetry.start()
       await this.#parts.executor.start()
-      this.#parts.queuedRuns.start()
+      await this.#parts.dispatch.start()
+      await this.#parts.pauses.start()
+      this.#parts.webhooks.start()
     } catch (error) {
       await this.#stop().catch(() => {}) // the failure to start is the news
       throw error
@@ -300,12 +318,17 @@ export class WorkflowEngine {
   }
 
   async #stop(): Promise<void> {
+    const stopWebhooks = this.#parts.webhooks.stopper(this.#stopOptions)
     const stopSessions = () => (this.#startedSessions ? this.#sessions?.stop() : undefined)
     await closeAll(
       [
-        () => this.#parts.queuedRuns.stop(),
-        () => this.#parts.recovery.stop(),
+        () => this.#parts.dispatch.stopLooking(),
         () => this.#parts.executor.stop(this.#stopOptions),
+        () => this.#parts.dispatch.stop(),
+        () => this.#parts.pauses.stop(),
+        () => this.#parts.children.settled(),
+        stopWebhooks,
+        () => this.#parts.telemetry.stop(),
         stopSessions,
       ],
       'WorkflowEngine',
@@ -322,16 +345,7 @@ export class WorkflowEngine {
       result: (options) => this.waitForRun({ ...ref, ...options }),
       events: (options) => this.events({ ...ref, ...options }),
       cancel: (by) => this.cancel({ ...ref, by }),
-    })
-  }
-
-  #organization(params: { readonly organizationId?: string | undefined }): string {
-    const id = params.organizationId ?? this.#organizationId
-    if (id !== undefined && id !== '') return id
-    throw new InvalidArgumentError('organizationId is missing: name it in the call, or give the WorkflowEngine one', {
-      path: 'organizationId',
-      expected: 'string',
-      received: String(id),
+      resume: (answer) => this.resume({ ...ref, ...answer }),
     })
   }
 }

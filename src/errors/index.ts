@@ -1,4 +1,5 @@
 export * from './action-errors.js'
+export * from './debug-errors.js'
 export * from './definition-errors.js'
 export type { Json, JsonObject } from './json.js'
 export * from './lifecycle-errors.js'

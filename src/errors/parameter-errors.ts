@@ -55,6 +55,18 @@ export class UnknownParameterError extends ParameterError {
   }
 }
 
+/** The template of the workflow's `sequentialKey` cannot be rendered with the parameters of the run. Code `SEQUENTIAL_KEY_FAILED`; no run is on record. */
+export class SequentialKeyError extends ParameterError {
+  static override readonly kind = 'SequentialKeyError'
+  constructor(workflowPermanentId: string, reason: string, options: { cause?: unknown } = {}) {
+    super(`The sequential key of workflow ${workflowPermanentId} cannot be rendered: ${reason}`, {
+      ...options,
+      code: 'SEQUENTIAL_KEY_FAILED',
+      details: { workflowPermanentId, reason },
+    })
+  }
+}
+
 /** A secret that the credential provider does not hold, or cannot give. Code `CREDENTIAL_NOT_FOUND` or `CREDENTIAL_PROVIDER_FAILED`. */
 export class CredentialError extends RunwrightError {
   static override readonly kind = 'CredentialError'

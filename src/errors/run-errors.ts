@@ -64,6 +64,14 @@ export class RunWithoutBrowserError extends RunwrightError {
   }
 }
 
+/** The result of a run was asked for that has not ended. Code `RUN_NOT_ENDED`; `details.status` says where it is. */
+export class RunNotEndedError extends RunwrightError {
+  static override readonly kind = 'RunNotEndedError'
+  constructor(workflowRunId: string, status: string) {
+    super(`Run ${workflowRunId} is ${status}, and has no result yet`, { code: 'RUN_NOT_ENDED', details: { workflowRunId, status } })
+  }
+}
+
 /** The run waits for nobody. Code `RUN_NOT_PAUSED`; `details.status` says where it is. */
 export class RunNotPausedError extends RunwrightError {
   static override readonly kind = 'RunNotPausedError'
@@ -119,11 +127,25 @@ export class DebugSessionNotFoundError extends RunwrightError {
   }
 }
 
+/** The run has nothing to deliver: it named no address, or has not ended. Code `WEBHOOK_DELIVERY_NOT_FOUND`. */
+export class WebhookDeliveryNotFoundError extends RunwrightError {
+  static override readonly kind = 'WebhookDeliveryNotFoundError'
+  constructor(workflowRunId: string) {
+    super(`Run ${workflowRunId} has no webhook to deliver: it named no address, or has not ended`, {
+      code: 'WEBHOOK_DELIVERY_NOT_FOUND',
+      details: { workflowRunId },
+    })
+  }
+}
+
+/** What is wrong with a webhook that cannot be trusted. */
+export type WebhookVerificationFailure = 'missing_header' | 'malformed' | 'wrong_signature' | 'too_old' | 'from_the_future'
+
 /** A webhook is not what it says: wrong signature, too old, or malformed. Code `WEBHOOK_NOT_VERIFIED`; `details.reason` says why. */
 export class WebhookVerificationError extends RunwrightError {
   static override readonly kind = 'WebhookVerificationError'
-  constructor(reason: string) {
-    super(`The webhook cannot be trusted: ${reason}`, { code: 'WEBHOOK_NOT_VERIFIED', details: { reason } })
+  constructor(reason: WebhookVerificationFailure, message: string) {
+    super(`The webhook cannot be trusted: ${message}`, { code: 'WEBHOOK_NOT_VERIFIED', details: { reason } })
   }
 }
 

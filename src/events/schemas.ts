@@ -3,6 +3,7 @@ import { runResultSchema } from './run-result.js'
 
 const run = { workflowRunId: z.string(), workflowPermanentId: z.string() }
 const workflow = { workflowPermanentId: z.string(), workflowId: z.string(), version: z.number().int(), title: z.string() }
+const debugSession = { debugSessionId: z.string(), userId: z.string(), workflowPermanentId: z.string(), browserSessionId: z.string() }
 const webhook = { workflowRunId: z.string(), deliveryId: z.string(), /** From 1. */ attempt: z.number().int() }
 const block = {
   workflowRunId: z.string(),
@@ -48,6 +49,14 @@ export const eventSchemas = {
   'workflow.created': z.object(workflow).describe('A workflow was stored.'),
   'workflow.updated': z.object(workflow).describe('A new version of a workflow was stored.'),
   'workflow.deleted': z.object({ workflowPermanentId: z.string() }).describe('A workflow was deleted (softly).'),
+  'debug_session.created': z.object(debugSession).describe('Somebody has a workflow and a browser to try its blocks on.'),
+  'debug_session.moved': z
+    .object({ ...debugSession, formerBrowserSessionId: z.string() })
+    .describe('A debug session goes on with another browser: the former one had ended.'),
+  'debug_session.completed': z.object(debugSession).describe('A debug session ended; its browser is closed.'),
+  'debug_session.failed': z
+    .object({ ...debugSession, code: z.string(), reason: z.string() })
+    .describe('A browser that a debug session has left could not be closed; it takes no new holder, and ends when nobody holds it.'),
   'run.created': z.object({ ...run, workflowTitle: z.string(), version: z.number().int() }).describe('A run was accepted.'),
   'run.queued': z.object({ ...run, priority: z.number().int() }).describe('A run waits for a worker.'),
   'run.started': z
@@ -214,9 +223,14 @@ export type ProfileEventType = Extract<EventType, `profile.${string}`>
 /** Types of the events of displays and viewers. */
 export type StreamingEventType = Extract<EventType, `display.${string}` | `stream.${string}`>
 
+/** Types of the events of debug sessions. */
+export type DebugEventType = Extract<EventType, `debug_session.${string}`>
+
 /** Name of the stream of a run. */
 export const runStream = (workflowRunId: string) => `run:${workflowRunId}`
 /** Name of the stream of a session. */
 export const sessionStream = (browserSessionId: string) => `session:${browserSessionId}`
 /** Name of the stream of a workflow. */
 export const workflowStream = (workflowPermanentId: string) => `workflow:${workflowPermanentId}`
+/** Name of the stream of a debug session. */
+export const debugStream = (debugSessionId: string) => `debug:${debugSessionId}`

@@ -8,6 +8,7 @@ import { type BrowserStartRequest, keepsOf, type LaunchProgress, newProgress, ty
 import { Deferred } from './deferred.js'
 import { idleFromNow } from './idle-clock.js'
 import type { LaunchSources } from './launch-sources.js'
+import { carries, leaseOn, releasedEvents } from './lease-ending.js'
 import { NO_LEASE } from './lease-terms.js'
 import type { SessionPoolSettings } from './options.js'
 import type { AdoptSpec, BrowserHandle, GuardedNetwork, NetworkPolicy, UpstreamProxy } from './ports.js'
@@ -86,8 +87,11 @@ export class Adoption {
 
   /** The row says that the session is this host's; its dead holder's lease is over. Null: refused. */
   async #claim({ row, hostIsGone, keepsLease }: AdoptionCandidate): Promise<BrowserSessionRow | null> {
-    const { hostId, leaseTtlMs } = this.#parts.settings
-    const result = await this.#parts.journal.commit([
+    const { journal, settings } = this.#parts
+    const { hostId, leaseTtlMs } = settings
+    const lease = leaseOn(row)
+    const released = keepsLease ? [] : releasedEvents(journal, row, lease)
+    const result = await journal.commit([
       {
         op: 'update',
         table: 'browser_sessions',
@@ -97,7 +101,7 @@ export class Adoption {
           detached: true,
           hostId: row.hostId,
           leaseFence: row.leaseFence,
-          leaseToken: row.leaseToken,
+          ...carries(lease),
           ...hostIsGone,
         },
         set: {
@@ -107,7 +111,9 @@ export class Adoption {
           modifiedAt: storageNow(),
         },
       },
+      ...(released.length === 0 ? [] : [journal.append(row.browserSessionId, released)]),
     ])
+    if (result.ok) journal.emit(result.events)
     return result.ok ? (result.rows[0]?.[0] as BrowserSessionRow) : null
   }
 

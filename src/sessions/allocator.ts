@@ -101,15 +101,14 @@ export class Allocator {
 
   /** Without `wait` it never waits for a holder; a session that is being handed to somebody in the line is his already. */
   async occupy(request: WaitingOccupyRequest): Promise<SessionLease> {
-    const { wait, priority, ...plain } = request
-    const { organizationId, browserSessionId } = request
+    const { organizationId, browserSessionId, wait } = request
     if (this.#isDue) this.#serve()
     const live = this.#parts.registry.live(browserSessionId)
     const isOurs = live?.organizationId === organizationId
     const promised = isOurs ? this.#promised.get(browserSessionId) : undefined
     if (wait === undefined) {
       if (promised !== undefined) throw this.#beingHandedOver(browserSessionId, promised)
-      return this.#parts.keeper.occupy(plain)
+      return this.#parts.keeper.occupy(request)
     }
     const holder = isOurs && live.lease !== undefined && !isSame(live.lease.runnable, request) ? live.lease : undefined
     const refusal = promised ? this.#beingHandedOver(browserSessionId, promised) : holder ? occupiedError(holder.row) : null
@@ -118,7 +117,7 @@ export class Allocator {
       request,
       timeoutMs: wait.timeoutMs,
       refusal,
-      take: (signal) => this.#parts.keeper.occupy({ ...plain, signal }),
+      take: (signal) => this.#parts.keeper.occupy({ ...request, signal }),
       onTimeout: (self, waitedMs) => this.#stillOccupied(self, browserSessionId, waitedMs),
     })
     // else asked at once: it may be free, the asker's own, or out of reach

@@ -1,20 +1,24 @@
 import {
+  BrowserLaunchError,
   LeaseLostError,
   ScopeNotEnforceableError,
   SessionCrashedError,
   SessionHostUnavailableError,
   SessionNotAttachableError,
+  TimeoutError,
 } from '../errors/index.js'
+import { withDeadline } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import { type StoredEvent, storageNow, type Write } from '../storage/storage.js'
 import { idleFromNow } from './idle-clock.js'
+import { carries, leaseOn, releasedEvents } from './lease-ending.js'
 import type { LeaseHeartbeat } from './lease-heartbeat.js'
 import type { LeaseKeeper, OccupyRequest } from './lease-keeper.js'
 import { LeaseRecord } from './lease-record.js'
 import { heldUnder, type LeaseTerms, leaseColumns, NO_LEASE, takeable } from './lease-terms.js'
 import { occupiedError, refusalOf } from './occupy-refusal.js'
 import type { ReleaseOutcome, SessionPoolSettings } from './options.js'
-import type { BrowserHandle } from './ports.js'
+import type { BrowserHandle, ConnectSpec } from './ports.js'
 import type { SessionCloser } from './session-closer.js'
 import { createSessionDirectory, type SessionDirectory } from './session-directory.js'
 import type { SessionJournal } from './session-journal.js'
@@ -48,6 +52,8 @@ interface Taken {
 
 /** Holders may change between a write and the read that explains its refusal. */
 const ATTEMPTS = 5
+/** Time that a driver has, after its own limit, to say so. */
+const CONNECT_GRACE_MS = 1_000
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/
 
 /** Gives leases on browsers of other hosts, and connects to those through their DevTools. The owner stays who ends the browser. */
@@ -68,15 +74,38 @@ export class SessionAttacher implements LeaseActions {
   async attach(request: OccupyRequest): Promise<SessionLease> {
     const taken = await this.#take(request)
     if ('record' in taken) return new SessionLease(taken.record, this)
+    this.#loseFormer(taken)
+    this.#parts.journal.emit(taken.events)
     let attachment: Attachment
     try {
       attachment = await this.#connect(taken, request)
     } catch (error) {
-      await this.#parts.journal.commit(this.#freeing(taken)).catch(() => {}) // lapses after its TTL
+      const freed = await this.#parts.journal.commit(this.#freeing(taken)).catch(() => null) // lapses after its TTL
+      if (freed?.ok) this.#parts.journal.emit(freed.events)
       throw error
     }
-    this.#parts.journal.emit(taken.events)
+    await this.#confirm(attachment)
     return new SessionLease(attachment.record, this)
+  }
+
+  /** The session's former lease, should its holder on this host not know yet, is lost. */
+  #loseFormer({ row: { browserSessionId }, terms }: Taken): void {
+    for (const { record } of this.#attachments.values()) {
+      if (record.browserSessionId !== browserSessionId || record.fence >= terms.fence) continue
+      record.lose(new LeaseLostError(browserSessionId, 'it lapsed, and the session was taken anew'))
+    }
+  }
+
+  /** Connecting takes its time: whoever was given the session meanwhile has it. */
+  async #confirm({ record, end }: Attachment): Promise<void> {
+    try {
+      await this.renew(record)
+      if (record.signal.aborted) throw record.signal.reason
+    } catch (error) {
+      await this.release(record, 'ok').catch(() => {}) // lapses after its TTL
+      await end()
+      throw error
+    }
   }
 
   /** Leases end, browsers are let go of; those sessions are free at once. */
@@ -86,7 +115,7 @@ export class SessionAttacher implements LeaseActions {
       [...this.#attachments.values()].map(async ({ record, end }) => {
         const writes = keeper.releaseWrites(record)
         const result = writes.length === 0 ? null : await journal.commit(writes).catch(() => null) // lapses after its TTL
-        keeper.markReleased(record, false, [])
+        record.endRelease(false) // its holder is told that it stops
         record.lose(new LeaseLostError(record.browserSessionId, 'the pool stops'))
         if (result?.ok) journal.emit(result.events)
         await end()
@@ -102,6 +131,7 @@ export class SessionAttacher implements LeaseActions {
   async release(record: LeaseRecord, outcome: ReleaseOutcome, sanitize?: SanitizeOptions): Promise<void> {
     const attachment = this.#attachments.get(record)
     const isTainted = outcome === 'ok' && sanitize !== undefined
+    record.isRenewed = false // where nothing can be written, it lapses
     if (outcome === 'ok' && !isTainted) await this.#parts.keeper.release(record, 'ok')
     else if (record.state === 'held') await this.#close(record, isTainted ? 'tainted' : outcome)
     await attachment?.end()
@@ -149,15 +179,21 @@ export class SessionAttacher implements LeaseActions {
       const { runnableType, runnableId } = request
       const terms = keeper.terms({ runnableType, runnableId }, row.leaseFence + 1, request)
       const endsAtMs = clock.monotonicMs() + leaseTtlMs
+      const former = leaseOn(row) // lapsed, or its runnable's own of before
       const result = await journal.commit([
         {
           op: 'update',
           table: 'browser_sessions',
           id: browserSessionId,
-          where: { ...takeable({ ...terms, hostId: owner, organizationId }), attachable: true, browserAddress: row.browserAddress },
+          where: {
+            ...takeable({ ...terms, hostId: owner }, organizationId),
+            ...carries(former),
+            attachable: true,
+            browserAddress: row.browserAddress,
+          },
           set: leaseColumns(terms),
         },
-        journal.append(browserSessionId, [keeper.occupiedEvent({ browserSessionId, organizationId }, terms)]),
+        journal.append(browserSessionId, [...releasedEvents(journal, row, former), keeper.occupiedEvent(row, terms)]),
       ])
       if (result.ok) return { row: result.rows[0]?.[0] as BrowserSessionRow, terms, endsAtMs, events: result.events }
     }
@@ -191,12 +227,15 @@ export class SessionAttacher implements LeaseActions {
     const { browserSessionId } = row
     const directory = await createSessionDirectory({ ...settings, browserSessionId })
     let browser: BrowserHandle | undefined
+    let lostReason: string | undefined
     try {
       const timeoutMs = Math.min(settings.launchTimeoutMs, Math.floor(settings.leaseTtlMs / 2))
       const signal = request.signal ?? new AbortController().signal
       const spec = { browserSessionId, browserAddress: row.browserAddress ?? '', downloadsDirectory: directory.downloads }
-      browser = await settings.driver.connect?.(spec, { timeoutMs, signal })
-      if (browser === undefined) throw new SessionNotAttachableError(browserSessionId, 'the driver cannot connect to browsers')
+      browser = await this.#reach(spec, timeoutMs, signal)
+      const untie = browser.onLost((reason) => {
+        lostReason ??= reason
+      })
       networks.assertAttachable(browserSessionId, browser, request.networkPolicy)
       const session: NetworkedSession = { browserSessionId, browser, network: null, isAttached: true, guarding: Promise.resolve() }
       await networks.begin(session, request.networkPolicy)
@@ -204,9 +243,38 @@ export class SessionAttacher implements LeaseActions {
       this.#attachments.set(attachment.record, attachment)
       registry.attachedLeases.add(attachment.record)
       heartbeat.watch(attachment.record)
+      untie()
+      if (lostReason !== undefined) attachment.record.lose(new SessionCrashedError(browserSessionId, lostReason))
       return attachment
     } catch (error) {
       await this.#letGo(browserSessionId, browser, directory)
+      throw error
+    }
+  }
+
+  /** In time, or not at all: what answers late is let go of. */
+  async #reach(spec: ConnectSpec, timeoutMs: number, signal: AbortSignal): Promise<BrowserHandle> {
+    const { driver, clock } = this.#parts.settings
+    const { browserSessionId } = spec
+    const onTimeout = () =>
+      new BrowserLaunchError(`The browser of session ${browserSessionId} did not answer within ${timeoutMs} ms`, {
+        category: 'timeout',
+        retryable: true,
+        details: { browserSessionId, timeoutMs },
+      })
+    let connecting: Promise<BrowserHandle> | undefined
+    const run = async (bounded: AbortSignal) => {
+      connecting = driver.connect?.(spec, { timeoutMs, signal: bounded })
+      if (connecting === undefined) throw new SessionNotAttachableError(browserSessionId, 'the driver cannot connect to browsers')
+      return connecting
+    }
+    try {
+      return await withDeadline({ run, timeoutMs: timeoutMs + CONNECT_GRACE_MS, onTimeout, signal, clock })
+    } catch (error) {
+      void connecting?.then(
+        (late) => this.#hangUp(browserSessionId, late),
+        () => {}, // it has failed, as was said
+      )
       throw error
     }
   }
@@ -243,20 +311,27 @@ export class SessionAttacher implements LeaseActions {
   }
 
   async #letGo(browserSessionId: string, browser: BrowserHandle | undefined, directory: SessionDirectory): Promise<void> {
-    const { closeTimeoutMs: timeoutMs, logger } = this.#parts.settings
-    const signal = new AbortController().signal
-    await browser?.close({ timeoutMs, signal }).catch((error: unknown) => logger.debug('could not hang up', { browserSessionId, error }))
+    const { logger } = this.#parts.settings
+    if (browser !== undefined) await this.#hangUp(browserSessionId, browser)
     await directory.remove().catch((error: unknown) => logger.warn('cannot remove a folder', { browserSessionId, error }))
+  }
+
+  async #hangUp(browserSessionId: string, browser: BrowserHandle): Promise<void> {
+    const { closeTimeoutMs: timeoutMs, logger, clock } = this.#parts.settings
+    const onTimeout = () => new TimeoutError(`To hang up on session ${browserSessionId}`, timeoutMs)
+    const run = (signal: AbortSignal) => browser.close({ timeoutMs, signal })
+    await withDeadline({ run, timeoutMs, onTimeout, clock }).catch((error: unknown) =>
+      logger.debug('could not hang up', { browserSessionId, error }),
+    )
   }
 
   /** Gives back a lease that could not be used. */
   #freeing({ row, terms }: Taken): readonly Write[] {
     const { browserSessionId, organizationId } = row
-    const released = { browserSessionId, ...terms.runnable, leaseFence: terms.fence }
     const set = { ...NO_LEASE, ...idleFromNow(row.idleTimeoutMinutes), modifiedAt: storageNow() }
     return [
       { op: 'update', table: 'browser_sessions', id: browserSessionId, where: heldUnder(terms), set },
-      this.#parts.journal.append(browserSessionId, [this.#parts.journal.event('session.released', organizationId, released)]),
+      this.#parts.journal.append(browserSessionId, releasedEvents(this.#parts.journal, { browserSessionId, organizationId }, terms)),
     ]
   }
 }

@@ -12,6 +12,7 @@ import { LeaseKeeper } from './lease-keeper.js'
 import type { ParsedPoolOptions, SessionPoolSettings } from './options.js'
 import { OrphanProcesses } from './orphan-processes.js'
 import { PoolMeter } from './pool-meter.js'
+import { PoolRemains } from './pool-remains.js'
 import { poolStats } from './pool-stats.js'
 import { ProfileReader } from './profiles/profile-reader.js'
 import { ProfileStore } from './profiles/profile-store.js'
@@ -62,13 +63,15 @@ export function composePool(options: ParsedPoolOptions) {
   const meter = openMeter && new PoolMeter({ meter: openMeter, bus, registry, clock, figures: { stats } })
   const store = new ProfileStore({ settings, journal, artifacts })
   const orphans = new OrphanProcesses(settings)
+  const remains = new PoolRemains({ ...base, ...supply, ender })
   return {
     settings,
     detacher,
     attacher: new SessionAttacher({ ...base, keeper, heartbeat, closer }),
-    reconciliation: new Reconciliation({ ...base, orphans, adoption: new Adoption({ ...base, arrival }) }),
+    reconciliation: new Reconciliation({ ...base, orphans, remains, adoption: new Adoption({ ...base, arrival }) }),
     bus,
     registry,
+    journal,
     networks,
     supply,
     upkeep,

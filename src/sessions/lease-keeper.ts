@@ -1,13 +1,14 @@
 import { LeaseLostError, SessionEndedError, SessionHostUnavailableError, SessionRetiredError, StaleLeaseError } from '../errors/index.js'
 import { raceAbort } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
-import { type StoredEvent, storageNow, type Write } from '../storage/storage.js'
+import type { StoredEvent, Write } from '../storage/storage.js'
 import type { Runnable } from './browser-session.js'
 import type { Checkout } from './checkout.js'
-import { idleFromNow } from './idle-clock.js'
+import { givenBack } from './idle-clock.js'
+import { carries, leaseOn, type RowLease, releasedEvents } from './lease-ending.js'
 import type { LeaseHeartbeat } from './lease-heartbeat.js'
 import { LeaseRecord } from './lease-record.js'
-import { heldUnder, type LeaseTerms, leaseColumns, NO_LEASE, takeable } from './lease-terms.js'
+import { heldUnder, type LeaseTerms, leaseColumns, takeable } from './lease-terms.js'
 import { occupiedError, refusalOf } from './occupy-refusal.js'
 import type { ReleaseOutcome, SessionPoolSettings } from './options.js'
 import type { PoolGate } from './pool-gate.js'
@@ -48,6 +49,8 @@ export class LeaseKeeper implements LeaseActions {
   readonly #sanitizer: SessionSanitizer
   /** Leases whose session is being sanitised before it is given back. */
   readonly #cleaning = new Map<LeaseRecord, Promise<void>>()
+  /** Writes that were last given out for a commit of the holder's own. */
+  readonly #given = new WeakMap<LeaseRecord, readonly Write[]>()
 
   constructor(parts: {
     readonly settings: SessionPoolSettings
@@ -75,6 +78,7 @@ export class LeaseKeeper implements LeaseActions {
 
   async occupy(request: OccupyRequest): Promise<SessionLease> {
     const { browserSessionId, organizationId, signal } = request
+    let former: RowLease | undefined // lapsed, or its runnable's own of before
     for (let attempt = 1; ; attempt += 1) {
       const launching = this.#registry.launching(browserSessionId) // or its browser is being replaced
       if (launching !== undefined) await raceAbort(launching.settled, signal)
@@ -84,7 +88,7 @@ export class LeaseKeeper implements LeaseActions {
       const isOurs = live !== undefined && live.organizationId === organizationId
       if (isOurs) this.#networks.assertEnforceable(live, request.networkPolicy)
       const isFit = isOurs && live.life.unfit === null
-      const lease = isFit ? await this.#take(live, request) : null
+      const lease = isFit ? await this.#take(live, request, former) : null
       if (lease !== null) return lease
       if (isFit && attempt < ATTEMPTS && this.#registry.launching(browserSessionId) !== undefined) continue
       const [row, now] = [await this.#settings.storage.get('browser_sessions', browserSessionId), await this.#settings.storage.now()]
@@ -99,7 +103,9 @@ export class LeaseKeeper implements LeaseActions {
       const refusal = refusalOf({ browserSessionId, organizationId, row, now, hostId, isLiveHere, leaseTtlMs, asker })
       if (refusal !== null) throw refusal
       if (isOurs && !isFit) throw new SessionRetiredError(browserSessionId, `it is being ended (${live.life.unfit})`)
-      if (attempt >= ATTEMPTS) throw row === undefined ? new SessionHostUnavailableError(browserSessionId, null) : occupiedError(row)
+      if (row === undefined) throw new SessionHostUnavailableError(browserSessionId, null)
+      if (attempt >= ATTEMPTS) throw occupiedError(row)
+      former = leaseOn(row)
     }
   }
 
@@ -198,17 +204,20 @@ export class LeaseKeeper implements LeaseActions {
   releaseWrites(record: LeaseRecord): readonly Write[] {
     if (this.#cleaning.has(record)) return [] // it is being released
     this.#beginRelease(record)
-    return record.state === 'releasing' ? this.#releaseBatch(record) : []
+    const writes = record.state === 'releasing' ? this.#releaseBatch(record) : []
+    this.#given.set(record, writes)
+    return writes
   }
 
   markReleased(record: LeaseRecord, committed: boolean, events: readonly StoredEvent[]): void {
     if (record.state !== 'releasing') return
     record.endRelease(committed)
     if (committed) this.#journal.emit([events])
+    else this.#journal.unanswered(this.#given.get(record) ?? []) // refused, or its answer was lost
   }
 
   /** Null: refused. */
-  async #take(live: LiveSession, request: OccupyRequest): Promise<SessionLease | null> {
+  async #take(live: LiveSession, request: OccupyRequest, former: RowLease | undefined): Promise<SessionLease | null> {
     const { browserSessionId, organizationId } = live
     const { runnableType, runnableId, signal } = request
     const terms = this.terms({ runnableType, runnableId }, live.fence + 1, request)
@@ -218,14 +227,17 @@ export class LeaseKeeper implements LeaseActions {
         op: 'update',
         table: 'browser_sessions',
         id: browserSessionId,
-        where: takeable({ ...terms, organizationId }),
+        where: Object.assign(takeable(terms, organizationId), carries(former)), // not two spreads, see givenBack
         set: leaseColumns(terms),
       },
-      this.#journal.append(browserSessionId, [this.occupiedEvent(live, terms)]),
+      this.#journal.append(browserSessionId, [...releasedEvents(this.#journal, live, former), this.occupiedEvent(live, terms)]),
     ])
     if (!result.ok) return null
     const row = result.rows[0]?.[0] as BrowserSessionRow
-    if (!this.#registry.isLive(live)) return this.#lost(browserSessionId)
+    if (!this.#registry.isLive(live)) {
+      this.#journal.emit(result.events) // its end follows
+      return this.#lost(browserSessionId)
+    }
     const record = this.#begin(live, terms, row, endsAtMs)
     const lease = new SessionLease(record, this)
     const probing = this.#checkout.begin(live)
@@ -236,7 +248,7 @@ export class LeaseKeeper implements LeaseActions {
     await isInForce
     const isFit = await this.#checkout.finish(live, record, probing)
     if (!isFit || !this.#registry.isLive(live)) return this.#lost(browserSessionId)
-    if (lease.signal.aborted) throw lease.signal.reason // taken away before it was given
+    if (record.state === 'lost') throw record.signal.reason // taken away before it was given
     if (signal?.aborted) {
       await lease.release().catch(() => {}) // lapses after its TTL
       throw signal.reason
@@ -287,16 +299,15 @@ export class LeaseKeeper implements LeaseActions {
 
   #releaseBatch(record: LeaseRecord): readonly Write[] {
     const { browserSessionId, organizationId } = record.row
-    const payload = { browserSessionId, ...record.runnable, leaseFence: record.fence }
     return [
       {
         op: 'update',
         table: 'browser_sessions',
         id: browserSessionId,
         where: heldUnder(record),
-        set: { ...NO_LEASE, ...idleFromNow(record.row.idleTimeoutMinutes), lastActivityAt: storageNow(), modifiedAt: storageNow() },
+        set: givenBack(record.row.idleTimeoutMinutes),
       },
-      this.#journal.append(browserSessionId, [this.#journal.event('session.released', organizationId, payload)]),
+      this.#journal.append(browserSessionId, releasedEvents(this.#journal, { browserSessionId, organizationId }, record)),
     ]
   }
 }

@@ -65,16 +65,17 @@ export function isOutrunBy({ runnable, runnableFence }: Pick<LeaseTerms, 'runnab
  * What must hold of a row for it to be taken: alive, not retired, not expired, this host's, its host alive, free (or held by the same
  * runnable under an older fence), and not taken since `fence - 1`.
  */
-export function takeable(terms: LeaseTerms & { readonly organizationId: string }): SessionWhere {
+export function takeable(terms: LeaseTerms, organizationId: string): SessionWhere {
+  const now = { gt: storageNow() }
   return {
-    organizationId: terms.organizationId,
+    organizationId,
     status: 'running',
-    expiresAt: { gt: storageNow() },
+    expiresAt: now,
     hostId: terms.hostId,
-    hostLeaseExpiresAt: { gt: storageNow() },
+    hostLeaseExpiresAt: now,
     leaseFence: terms.fence - 1,
     retiredAt: null,
-    any: [...isFree(terms.leaseTtlMs), ...isOutrunBy(terms)],
+    any: isFree(terms.leaseTtlMs).concat(isOutrunBy(terms)),
   }
 }
 

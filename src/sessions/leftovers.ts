@@ -9,6 +9,11 @@ export class Leftovers {
     this.#teardown = parts.teardown
   }
 
+  /** Those that could not be ended so far. */
+  get left(): readonly SessionParts[] {
+    return [...this.#left.keys()]
+  }
+
   /**
    * Takes everything away, and resolves when that has been tried; never rejects.
    * @param onGone called once, as soon as the browser is confirmed gone

@@ -6,7 +6,7 @@ import { findSessionFolders, isLeftBehind, readSessionFolder, type SessionFolder
 export interface KilledProcesses {
   readonly browserSessionId: string
   readonly directory: string
-  /** How many there were. */
+  /** How many there were; of what this pool could not end when it was stopped, browsers. */
   readonly count: number
 }
 

@@ -34,7 +34,7 @@ export class PoolService {
 
   /** Detached sessions go on without this host from here; with `endsDetached` they end like the others. */
   async stop(): Promise<void> {
-    const { settings, upkeep, meter, reaper, allocator, supply, launcher, attacher, detacher, ender, heartbeat } = this.#parts
+    const { settings, upkeep, meter, reaper, allocator, supply, launcher, attacher, detacher, ender, heartbeat, journal } = this.#parts
     const leavesDetached = !this.#endsDetached
     this.#endsDetached = false
     await closeAll(
@@ -51,6 +51,7 @@ export class PoolService {
         () => ender.endAll(),
         () => heartbeat.stop(),
         () => detacher.endHostLeases(),
+        () => journal.settle(),
         () => (this.#startedStreaming ? settings.streaming?.stop() : undefined),
       ],
       'SessionPool',

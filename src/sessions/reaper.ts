@@ -64,9 +64,7 @@ export class Reaper {
   async #pass(): Promise<void> {
     const { hostId, leaseTtlMs } = this.#settings
     const lapsed = { lt: storageNow({ plusMs: -graceMs(leaseTtlMs) }) }
-    await this.#each({ status: { in: LIVE_STATUSES }, leaseToken: { isNull: false }, leaseExpiresAt: lapsed }, (row) =>
-      this.#clearLease(row),
-    )
+    await this.#each({ status: { in: LIVE_STATUSES }, leaseToken: { isNull: false }, leaseExpiresAt: lapsed }, (row) => this.#lapsed(row))
     await this.#rounds.held()
     await this.#each({ status: 'running', hostId, expiresAt: { lt: storageNow() }, any: isFree(leaseTtlMs) }, (row) =>
       this.#closer.expire(row),
@@ -80,6 +78,7 @@ export class Reaper {
     await this.#each({ status: { in: LIVE_STATUSES }, detached: true, hostLeaseExpiresAt: lapsed }, (row) => this.#endForgotten(row))
     this.#ender.retryAll()
     void this.#leftovers.retryAll()
+    await this.#journal.settle()
   }
 
   async #each(where: Where<BrowserSessionRow>, handle: (row: BrowserSessionRow) => Promise<unknown>): Promise<void> {
@@ -97,6 +96,21 @@ export class Reaper {
     }
   }
 
+  /** A session that was made for one holder ends with its lease, unless its host is dead, which is another end; any other is free again. */
+  async #lapsed(row: BrowserSessionRow): Promise<void> {
+    if (
+      row.private &&
+      (await this.#closer.endWhere(row, 'lease_expired', { ...this.#lapsedNow(), hostLeaseExpiresAt: { gt: storageNow() } }))
+    ) {
+      return
+    }
+    await this.#clearLease(row)
+  }
+
+  #lapsedNow(): Where<BrowserSessionRow> {
+    return { leaseExpiresAt: { lt: storageNow({ plusMs: -graceMs(this.#settings.leaseTtlMs) }) } }
+  }
+
   /** Frees a session whose lease lapsed, unless it was renewed or taken meanwhile. */
   async #clearLease(row: BrowserSessionRow): Promise<void> {
     const { browserSessionId, organizationId, leaseToken, leaseFence, runnableType, runnableId } = row
@@ -106,10 +120,7 @@ export class Reaper {
         op: 'update',
         table: 'browser_sessions',
         id: browserSessionId,
-        where: {
-          ...heldUnder({ token: leaseToken, fence: leaseFence }),
-          leaseExpiresAt: { lt: storageNow({ plusMs: -graceMs(this.#settings.leaseTtlMs) }) },
-        },
+        where: { ...heldUnder({ token: leaseToken, fence: leaseFence }), ...this.#lapsedNow() },
         set: { ...NO_LEASE, ...idleFromNow(row.idleTimeoutMinutes), lastActivityAt: storageNow(), modifiedAt: storageNow() },
       },
       this.#journal.append(browserSessionId, [

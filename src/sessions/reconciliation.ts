@@ -2,10 +2,12 @@ import type { BrowserSessionRow } from '../storage/schema.js'
 import { storageNow, type Where } from '../storage/storage.js'
 import type { CloseReason } from '../storage/tables/browser-sessions.js'
 import type { Adoption } from './adoption.js'
-import { finalWrites } from './final-writes.js'
+import { commitFinal } from './final-writes.js'
+import { leaseOn } from './lease-ending.js'
 import { isHeld } from './occupy-refusal.js'
 import type { SessionPoolSettings } from './options.js'
 import { isOrphaned, type KilledProcesses, type OrphanProcesses } from './orphan-processes.js'
+import type { PoolRemains } from './pool-remains.js'
 import type { ProcessIdentity } from './ports.js'
 import type { SessionFolder } from './session-directory.js'
 import type { SessionJournal } from './session-journal.js'
@@ -17,7 +19,7 @@ export interface ReconciledSession {
   readonly reason: string
 }
 
-/** What `start()` found of hosts of this machine that were there before, and did about it. */
+/** What `start()` found of hosts of this machine that were there before, and of its own last life, and did about it. */
 export interface ReconciliationReport {
   /** Ids of detached sessions that are this host's now, browsers and all. */
   readonly adopted: readonly string[]
@@ -25,11 +27,11 @@ export interface ReconciliationReport {
   readonly marked: readonly ReconciledSession[]
   /** Detached sessions that were left alone: their host lives, or another was faster. */
   readonly left: readonly ReconciledSession[]
-  /** Browsers whose host is dead and that were nobody's any more. */
+  /** Browsers whose host is dead and that were nobody's any more; and those that this pool could not end when it was stopped. */
   readonly killed: readonly KilledProcesses[]
   /** Folders that were removed, theirs and those of browsers that had ended by themselves. */
   readonly removedDirectories: readonly string[]
-  /** What could not be done. The next start tries it again. */
+  /** What could not be done; of browsers that outlasted the last `stop()` too. The next start tries it again. */
   readonly failures: readonly string[]
 }
 
@@ -42,6 +44,7 @@ export interface ReconciliationParts {
   readonly journal: SessionJournal
   readonly adoption: Pick<Adoption, 'adopt'>
   readonly orphans: OrphanProcesses
+  readonly remains: Pick<PoolRemains, 'end'>
 }
 
 /** Brings what hosts of this machine left, and what the storage says of it, together again. */
@@ -54,13 +57,14 @@ export class Reconciliation {
 
   /** Never rejects: what cannot be done is in the report. */
   async run(): Promise<ReconciliationReport> {
-    const { settings, orphans } = this.#parts
+    const { settings, orphans, remains } = this.#parts
     const report: Draft = { adopted: [], marked: [], left: [], killed: [], removedDirectories: [], failures: [] }
     const attempt = (what: string, work: () => Promise<void>) =>
       work().catch((error: unknown) => {
         settings.logger.warn(`could not ${what}`, { error })
         report.failures.push(`could not ${what}: ${error instanceof Error ? error.message : String(error)}`)
       })
+    const own = remains.end()
     let folders: readonly SessionFolder[] = []
     await attempt('look for what other hosts left', async () => {
       folders = await orphans.folders()
@@ -76,6 +80,10 @@ export class Reconciliation {
     if (report.marked.length > 0) {
       await attempt('end the displays of sessions that were nobody’s', async () => void (await settings.streaming?.sweepDisplays?.()))
     }
+    const { killed, removedDirectories, failures } = await own
+    report.killed.push(...killed)
+    report.removedDirectories.push(...removedDirectories)
+    report.failures.push(...failures)
     return report
   }
 
@@ -129,12 +137,13 @@ export class Reconciliation {
     readonly report: Draft
   }): Promise<void> {
     const { row, folder, closeReason, reason, hostIsGone, report } = params
-    const { journal } = this.#parts
+    const { journal, settings } = this.#parts
     const { browserSessionId, organizationId, hostId } = row
     const where = { hostId, ...hostIsGone }
     const status = statusFor(closeReason)
     const lossReason = closeReason === 'orphan' ? reason : null
-    const result = await journal.commit(finalWrites(journal, { browserSessionId, organizationId, status, closeReason, lossReason, where }))
+    const final = { browserSessionId, organizationId, status, closeReason, lossReason, where, lease: leaseOn(row) }
+    const result = await commitFinal({ storage: settings.storage, journal }, final)
     if (!result.ok) {
       report.left.push({ browserSessionId, reason: 'it was changed meanwhile' })
       return

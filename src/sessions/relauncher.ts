@@ -6,6 +6,7 @@ import type { CloseReason } from '../storage/tables/browser-sessions.js'
 import { type BrowserStart, type BrowserStartRequest, type LaunchProgress, newProgress, type StartedBrowser } from './browser-start.js'
 import { Deferred } from './deferred.js'
 import { idleFromNow } from './idle-clock.js'
+import { carries, commitEndingLease, releasedEvents } from './lease-ending.js'
 import type { LeaseRecord } from './lease-record.js'
 import { NO_LEASE } from './lease-terms.js'
 import type { SessionPoolSettings } from './options.js'
@@ -31,8 +32,6 @@ interface Relaunch {
   readonly reason: string
   readonly fork: AbortFork
   readonly progress: LaunchProgress
-  /** Whether the end of its lease is on the stream of its events. */
-  isReleaseTold: boolean
 }
 
 /** Brings the browsers of sessions back that are to survive their loss: on the same profile, under the same id, with a new fence. */
@@ -93,7 +92,7 @@ export class Relauncher {
     this.#registry.beginRelaunch(live, { abort: (cause) => fork.abort(cause), settled: settled.promise })
     lease?.lose(new SessionCrashedError(browserSessionId, reason))
     const progress = { ...newProgress(browserSessionId), directory: live.directory }
-    void this.#run({ live, start, lease, reason, fork, progress, isReleaseTold: false }).finally(() => {
+    void this.#run({ live, start, lease, reason, fork, progress }).finally(() => {
       fork.dispose()
       settled.resolve()
     })
@@ -125,22 +124,29 @@ export class Relauncher {
   async #toRetry(relaunch: Relaunch): Promise<boolean> {
     const { live, lease, reason } = relaunch
     const { browserSessionId, organizationId } = live
-    const events = [this.#journal.event('session.lost', organizationId, { browserSessionId, reason })]
-    if (lease !== undefined) {
-      const payload = { browserSessionId, ...lease.runnable, leaseFence: lease.fence }
-      events.push(this.#journal.event('session.released', organizationId, payload))
-    }
-    const result = await this.#journal.commit([
+    const { storage, hostId } = this.#settings
+    const journal = this.#journal
+    const result = await commitEndingLease(
+      { storage, journal },
       {
-        op: 'update',
-        table: 'browser_sessions',
-        id: browserSessionId,
-        where: { organizationId, status: 'running', hostId: this.#settings.hostId },
-        set: { ...NO_LEASE, status: 'retry', pid: null, pidStartTime: null, idleExpiresAt: null, modifiedAt: storageNow() },
+        browserSessionId,
+        organizationId,
+        lease,
+        writes: (present) => [
+          {
+            op: 'update',
+            table: 'browser_sessions',
+            id: browserSessionId,
+            where: { organizationId, status: 'running', hostId, ...carries(present) },
+            set: { ...NO_LEASE, status: 'retry', pid: null, pidStartTime: null, idleExpiresAt: null, modifiedAt: storageNow() },
+          },
+          journal.append(browserSessionId, [
+            journal.event('session.lost', organizationId, { browserSessionId, reason }),
+            ...releasedEvents(journal, live, present),
+          ]),
+        ],
       },
-      this.#journal.append(browserSessionId, events),
-    ])
-    relaunch.isReleaseTold = result.ok
+    )
     if (result.ok) this.#journal.emit(result.events)
     return result.ok
   }
@@ -183,8 +189,7 @@ export class Relauncher {
 
   /** Ends the session, with what is left of the old browser or of the new one. */
   async #giveUp(relaunch: Relaunch, isOldGone: boolean, error: unknown): Promise<void> {
-    const { live, progress, fork } = relaunch
-    const lease = relaunch.isReleaseTold ? undefined : relaunch.lease
+    const { live, progress, fork, lease } = relaunch
     const { network, display, late, untie } = progress
     const closeReason: CloseReason = NotRunningError.is(fork.signal.reason) ? 'shutdown' : 'crashed'
     const end = (browser: BrowserHandle | null) => {

@@ -3,7 +3,8 @@ import type { BrowserSessionRow } from '../storage/schema.js'
 import { storageNow, type Where } from '../storage/storage.js'
 import type { CloseReason } from '../storage/tables/browser-sessions.js'
 import { type BrowserSession, toBrowserSession } from './browser-session.js'
-import { finalWrites } from './final-writes.js'
+import { commitFinal, type FinalWritesParams } from './final-writes.js'
+import { leaseOn } from './lease-ending.js'
 import type { LeaseRecord } from './lease-record.js'
 import { heldUnder, isFree } from './lease-terms.js'
 import { isHeld, occupiedError } from './occupy-refusal.js'
@@ -56,7 +57,7 @@ export class SessionCloser {
         organizationId,
         closeReason: reason,
         where,
-        lease: own ?? (force ? held : undefined),
+        lease: held,
       }).catch((error: unknown) => {
         own?.endRelease(false)
         throw error
@@ -78,14 +79,12 @@ export class SessionCloser {
   /** Ends a session if it still meets the condition; resolves to whether it did. Its browser follows. */
   async endWhere(row: BrowserSessionRow, closeReason: CloseReason, where: Where<BrowserSessionRow>): Promise<boolean> {
     const { browserSessionId, organizationId } = row
-    return (await this.#write({ browserSessionId, organizationId, closeReason, where, lease: undefined })) !== null
+    return (await this.#write({ browserSessionId, organizationId, closeReason, where, lease: leaseOn(row) })) !== null
   }
 
   /** Ends a session whose host is dead. */
   async orphan(row: BrowserSessionRow, hostLeaseEndedBeforeMs: number): Promise<boolean> {
-    const { browserSessionId, organizationId } = row
-    const where = { hostLeaseExpiresAt: { lt: storageNow({ plusMs: -hostLeaseEndedBeforeMs }) } }
-    return (await this.#write({ browserSessionId, organizationId, closeReason: 'orphan', where, lease: undefined })) !== null
+    return this.endWhere(row, 'orphan', { hostLeaseExpiresAt: { lt: storageNow({ plusMs: -hostLeaseEndedBeforeMs }) } })
   }
 
   #leaseOf(request: CloseRequest): LeaseRecord | undefined {
@@ -94,8 +93,9 @@ export class SessionCloser {
   }
 
   /** Writes the row final; null: refused. */
-  async #write(params: Omit<Parameters<typeof finalWrites>[1], 'status'>): Promise<BrowserSessionRow | null> {
-    const result = await this.#journal.commit(finalWrites(this.#journal, { ...params, status: statusFor(params.closeReason) }))
+  async #write(params: Omit<FinalWritesParams, 'status'>): Promise<BrowserSessionRow | null> {
+    const parts = { storage: this.#settings.storage, journal: this.#journal }
+    const result = await commitFinal(parts, { ...params, status: statusFor(params.closeReason) })
     if (!result.ok) return null
     this.#leaveLiveSet(result.rows[0]?.[0] as BrowserSessionRow)
     this.#journal.emit(result.events)

@@ -2,8 +2,9 @@ import { LeaseLostError, TimeoutError } from '../errors/index.js'
 import { withDeadline } from '../runtime/index.js'
 import { storageNow, type Write } from '../storage/storage.js'
 import { idleFromNow } from './idle-clock.js'
+import { carries, releasedEvents } from './lease-ending.js'
 import type { LeaseRecord } from './lease-record.js'
-import { heldUnder, NO_LEASE } from './lease-terms.js'
+import { NO_LEASE } from './lease-terms.js'
 import type { SessionPoolSettings } from './options.js'
 import type { SessionEnder } from './session-ender.js'
 import type { SessionJournal } from './session-journal.js'
@@ -77,23 +78,24 @@ export class SessionDetacher {
   async #endHostLease({ live, lease }: LeftSession): Promise<void> {
     const { browserSessionId, organizationId, life } = live
     const { hostId } = this.#settings
-    const isHeld = lease !== undefined
-    const payload = { browserSessionId, runnableType: lease?.runnable.runnableType ?? '', runnableId: lease?.runnable.runnableId ?? '' }
-    const write: Write = {
+    const write = (held: LeaseRecord | undefined): Write => ({
       op: 'update',
       table: 'browser_sessions',
       id: browserSessionId,
-      where: { status: 'running', hostId, ...(isHeld ? { ...heldUnder(lease) } : {}) },
+      where: { status: 'running', hostId, ...(held === undefined ? {} : carries(held)) },
       set: {
-        ...(isHeld ? { ...NO_LEASE, ...idleFromNow(life.idleTimeoutMinutes) } : {}),
+        ...(held === undefined ? {} : { ...NO_LEASE, ...idleFromNow(life.idleTimeoutMinutes) }),
         hostLeaseExpiresAt: storageNow({ plusMs: -1 }),
         modifiedAt: storageNow(),
       },
-    }
-    const released = this.#journal.event('session.released', organizationId, { ...payload, leaseFence: lease?.fence ?? 0 })
+    })
     await this.#attempt(browserSessionId, 'say that it is free to be adopted', async () => {
-      const result = await this.#journal.commit(isHeld ? [write, this.#journal.append(browserSessionId, [released])] : [write])
-      if (result.ok) this.#journal.emit(result.events)
+      if (lease !== undefined) {
+        const released = releasedEvents(this.#journal, { browserSessionId, organizationId }, lease)
+        const result = await this.#journal.commit([write(lease), this.#journal.append(browserSessionId, released)])
+        if (result.ok) return this.#journal.emit(result.events)
+      }
+      await this.#journal.commit([write(undefined)]) // its lease is over already, or another host's
     })
   }
 

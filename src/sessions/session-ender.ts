@@ -1,12 +1,12 @@
 import { LeaseLostError, SessionCrashedError, type SessionError } from '../errors/index.js'
 import type { CloseReason } from '../storage/tables/browser-sessions.js'
-import { type FinalWritesParams, finalWrites } from './final-writes.js'
+import { commitFinal, type FinalWritesParams } from './final-writes.js'
 import type { SessionPoolSettings } from './options.js'
 import type { SessionExports } from './session-exports.js'
 import type { HookCaller } from './session-hooks.js'
 import type { SessionJournal } from './session-journal.js'
 import type { EndingSession, LiveSession, SessionRegistry } from './session-registry.js'
-import { type FinalSessionStatus, statusFor } from './session-status.js'
+import { type FinalSessionStatus, isFinalStatus, statusFor } from './session-status.js'
 import type { SessionTeardown } from './session-teardown.js'
 
 export interface EndParams {
@@ -60,7 +60,7 @@ export class SessionEnder {
   }
 
   /** The browser, or the display under it, is gone. */
-  lost(live: LiveSession, reason: string, closeReason: CloseReason = 'crashed'): EndingSession | undefined {
+  lost(live: LiveSession, reason: string, closeReason: CloseReason): EndingSession | undefined {
     return this.end(live, {
       status: statusFor(closeReason),
       closeReason,
@@ -93,7 +93,10 @@ export class SessionEnder {
     })
   }
 
-  /** Ends every session of this process; what cannot be written now is found by the other hosts when this host's lease lapses. */
+  /**
+   * Ends every session of this process. What cannot be written now is found by the other hosts when this host's lease lapses; a browser
+   * that cannot be ended keeps its slot, also over the next start of this pool.
+   */
   async endAll(): Promise<void> {
     for (const live of this.#registry.allLive) {
       this.end(live, {
@@ -108,7 +111,6 @@ export class SessionEnder {
     await Promise.all(endings.map((ending) => ending.done))
     this.retryAll()
     await Promise.all(endings.map((ending) => ending.done))
-    for (const ending of endings) this.#registry.forget(ending)
   }
 
   /** Tries again what is left of ended sessions, final rows and processes, where nothing is under way; `done` tells when. */
@@ -141,10 +143,13 @@ export class SessionEnder {
   ): Promise<boolean> {
     const { browserSessionId, organizationId } = live
     try {
-      const full = { ...params, browserSessionId, organizationId, where: { hostId: this.#settings.hostId } }
-      const result = await this.#journal.commit(finalWrites(this.#journal, full))
+      const { storage, hostId } = this.#settings
+      const full = { ...params, browserSessionId, organizationId, where: { hostId } }
+      const result = await commitFinal({ storage, journal: this.#journal }, full)
       if (result.ok) this.#journal.emit(result.events)
-      return true // a refusal says that it is final already
+      if (result.ok) return true
+      const row = await storage.get('browser_sessions', browserSessionId)
+      return row === undefined || isFinalStatus(row.status) || row.hostId !== hostId // final already, or another host's
     } catch (error) {
       this.#settings.logger.error('cannot record the end of a session; it is tried again', { browserSessionId, error })
       return false

@@ -14,7 +14,7 @@ import {
 } from './browser-start.js'
 import type { BrowserWatch } from './browser-watch.js'
 import { Deferred } from './deferred.js'
-import { finalWrites } from './final-writes.js'
+import { commitFinal } from './final-writes.js'
 import { idleFromNow } from './idle-clock.js'
 import type { LaunchPermit } from './launch-breaker.js'
 import type { LaunchQueue } from './launch-queue.js'
@@ -137,7 +137,7 @@ export class SessionLauncher {
     try {
       await this.#networks.begin(live, networkPolicy)
     } catch (error) {
-      this.#watch.lost(live, error instanceof Error ? error.message : String(error))
+      this.#watch.lost(live, error instanceof Error ? error.message : String(error), 'policy_violation')
       throw error
     }
   }
@@ -325,7 +325,7 @@ export class SessionLauncher {
   async #fail(browserSessionId: string, organizationId: string): Promise<void> {
     const params = { browserSessionId, organizationId, status: 'failed', closeReason: 'launch_failed' } as const
     try {
-      const result = await this.#journal.commit(finalWrites(this.#journal, params))
+      const result = await commitFinal({ storage: this.#settings.storage, journal: this.#journal }, params)
       if (result.ok) this.#journal.emit(result.events)
     } catch (error) {
       this.#settings.logger.warn('cannot record a failed launch', { browserSessionId, error })

@@ -151,7 +151,8 @@ export class SessionPool implements SessionCalls {
   async occupy(params: OccupySessionParams): Promise<SessionLease> {
     const request = parseArgument(occupySchema, params, 'occupy')
     this.#assertRunning()
-    return this.#parts.allocator.occupy({ ...request, organizationId: this.#organization(request.organizationId) })
+    // the parsed request is this call's own; a copy with one more key would be of a hidden class of its own
+    return this.#parts.allocator.occupy(Object.assign(request, { organizationId: this.#organization(request.organizationId) }))
   }
 
   /**

@@ -200,14 +200,11 @@ export class SessionRegistry {
 
   /** Forgets an ended session of which nothing is left. */
   settle(ending: EndingSession): void {
-    if (ending.isRowFinal && ending.isProcessGone) this.forget(ending)
+    if (ending.isRowFinal && ending.isProcessGone) {
+      this.#ending.delete(ending.live.browserSessionId)
+      this.#reuseKeys.delete(ending.live.browserSessionId)
+    }
     this.changed(ending.isRowFinal ? ending.live.organizationId : undefined)
-  }
-
-  /** Forgets a session whatever is left of it: the pool stops. */
-  forget(ending: EndingSession): void {
-    this.#ending.delete(ending.live.browserSessionId)
-    this.#reuseKeys.delete(ending.live.browserSessionId)
   }
 
   get allLaunching(): readonly Launching[] {

@@ -30,6 +30,24 @@ describeUnless(missing('chromium'), 'the longer examples', () => {
     ])
   })
 
+  it('debug-session.ts edits one block and runs it alone, on the page that is open, with the outputs of the others', async () => {
+    const lines = (await runExample('debug-session.ts')).split('\n').map((line) => line.trimEnd())
+    expect(lines.slice(0, 3)).toEqual(['sign_in: completed', 'totals: completed {"open":"23,177.75 €","who":"ada"}', 'form: completed'])
+    expect(lines[3]).toMatch(/^fill: failed .*css "#title" matched nothing/)
+    expect(lines.slice(4)).toEqual([
+      'fill: completed',
+      'check: completed {"name":"ada: 23,177.75 €"}',
+      'Kept outputs: sign_in, totals, form, fill, check',
+      '  check    completed',
+      '  fill     completed',
+      '  fill     failed',
+      '  form     completed',
+      '  totals   completed',
+      '  sign_in  completed',
+      '',
+    ])
+  })
+
   it('guardrails.ts lets nothing out, and says why', async () => {
     const printed = await runExample('guardrails.ts')
     expect(printed).toContain('Inside: completed, 23,177.75 €\n')

@@ -13,9 +13,11 @@ import { figureRows, formatNumber, formatTable } from '../../bench/lib/table.js'
 import { evaluateTargets } from '../../bench/lib/targets.js'
 import { timedMs } from '../../bench/lib/timed.js'
 import { medianDifference, takeTurns } from '../../bench/lib/turns.js'
+import { CountingStorage } from '../../bench/runs/counting-storage.js'
 import { FakeChromeLauncher, SCRIPTED_FAILURE } from '../../bench/sessions/fake-chrome.js'
 import { treeMemory } from '../../bench/sessions/process-memory.js'
 import { isWonOnce, type RaceOutcome, strayRefusals } from '../../bench/sessions/race-verdict.js'
+import { MemoryStorage, type Write } from '../../src/index.js'
 
 describe('statistics', () => {
   it('takes the middle value, or the mean of the middle two', () => {
@@ -274,6 +276,33 @@ describe('the verdict on a race', () => {
   it('wants losers to be told why', () => {
     expect(strayRefusals([won('bs_1', 'a'), lost('SESSION_OCCUPIED'), lost('SESSION_HOST_UNAVAILABLE'), lost('POOL_SATURATED')])).toBe(0)
     expect(strayRefusals([lost('STORAGE_FAILED'), { ...lost(''), code: null }])).toBe(2)
+  })
+})
+
+describe('the storage under an engine', () => {
+  const renewal = (ids: readonly string[]): Write => ({
+    op: 'updateAll',
+    table: 'runs',
+    rows: ids.map((id) => ({ id })),
+    set: { attempt: 2 },
+  })
+
+  it('counts commits, and times those that renew the leases of so many runs', async () => {
+    const storage = new CountingStorage(new MemoryStorage())
+    await storage.open()
+    let times: readonly number[] | undefined
+    const asked = storage.nextRenewals(2, 2).then((value) => {
+      times = value
+    })
+    await storage.commit([renewal(['wr_1', 'wr_2'])])
+    await storage.commit([renewal(['wr_1'])])
+    await storage.commit([{ op: 'updateAll', table: 'tasks', rows: [{ id: 'a' }, { id: 'b' }], set: { errorCode: null } }])
+    expect(times).toBeUndefined()
+    await storage.commit([renewal(['wr_2', 'wr_1'])])
+    await asked
+    expect(times).toHaveLength(2)
+    expect(storage.commits).toBe(4)
+    await storage.close()
   })
 })
 

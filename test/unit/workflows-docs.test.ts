@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { coerceValue } from '../../src/definition/coerce.js'
 import { createTemplates, defineWorkflow, isTruthyText, type ParameterType, parseWorkflowDefinition } from '../../src/definition/index.js'
+import { DEFAULT_MAX_ELAPSED_MINUTES } from '../../src/engine/elapsed-limit.js'
 import { engineOptionsSchema } from '../../src/engine/engine-options.js'
 import { createWorkflowSchema } from '../../src/engine/engine-params.js'
-import { DEFAULT_MAX_ELAPSED_MINUTES } from '../../src/engine/run-execution.js'
 import { MemoryStorage } from '../../src/storage/index.js'
 
 const root = new URL('../../', import.meta.url)

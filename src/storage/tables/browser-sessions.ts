@@ -21,7 +21,7 @@ export type CloseReason =
   | 'user'
   | 'expired'
 
-/** A persistent browser session, or a run's private browser. Every write is a conditional one of the pool (or of the commit that ends a run). */
+/** A persistent browser session, or a run's private browser. Every write is a conditional one of the pool (or of a commit that ends a run, or that gives a debug session its browser). */
 export const browserSessions = table({
   primaryKey: 'browserSessionId',
   columns: {

@@ -42,6 +42,8 @@ export const runs = table({
     errorCode: textOrNull(),
     /** The run whose block started it; null: the host did. */
     parentWorkflowRunId: textOrNull(),
+    /** The block attempt of that run that waits for its end; null: none does. */
+    awaitedByRunBlockId: textOrNull(),
     /** The topmost run above this one; its own id when it has no parent. */
     rootWorkflowRunId: text(),
     /** The debug session that it was started in; null: none. */
@@ -124,7 +126,7 @@ export const runs = table({
     stepCount: int(),
     /** Actions performed; written by the terminal commit, 0 until then. */
     actionCount: int(),
-    /** What models used, `tokens` and `calls`; written by the terminal commit, null: nothing. */
+    /** What models have used so far, `tokens` and `calls`; null: nothing. */
     usage: jsonOrNull<{ tokens: number; calls: number }>(),
     /** The recording of its display; null: none was made. */
     recordingArtifactId: textOrNull(),

@@ -1,6 +1,7 @@
+import { BrowserLaunchError } from '../../../src/errors/index.js'
 import { systemRandom } from '../../../src/runtime/index.js'
 import { SessionPool, type SessionPoolOptions } from '../../../src/sessions/index.js'
-import type { LaunchSpec, PageOperationOptions } from '../../../src/sessions/ports.js'
+import type { ConnectSpec, LaunchSpec, PageOperationOptions } from '../../../src/sessions/ports.js'
 import type { Storage } from '../../../src/storage/index.js'
 import { FakeBrowserDriver, type FakeBrowserHandle, type FakeClock } from '../../../src/testing/index.js'
 import { ModelClock } from './model-clock.js'
@@ -14,16 +15,39 @@ export interface HostWorld {
   readonly baseDirectory: string
   readonly options: Partial<SessionPoolOptions> & { readonly maxSessions: number }
   readonly onViolation: (what: string) => void
+  /** The browser of a session that was launched by whichever host, and has not ended. */
+  readonly browserOf: (browserSessionId: string) => FakeBrowserHandle | undefined
+}
+
+/** By browser: what ends the connections of other hosts to it. */
+const onGone = new WeakMap<FakeBrowserHandle, (() => void)[]>()
+
+/** Calls back when a browser has ended, in whichever way. */
+function whenGone(handle: FakeBrowserHandle, tell: () => void): void {
+  const { crash, kill, close } = handle
+  const told = () => {
+    if (!handle.isAlive) tell()
+  }
+  handle.crash = (reason) => {
+    crash.call(handle, reason)
+    told()
+  }
+  handle.kill = () => kill.call(handle).finally(told)
+  handle.close = (options) => close.call(handle, options).finally(told)
 }
 
 /** A driver that sees to it that no more browsers live than may, and no two for one session. */
 class ModelDriver extends FakeBrowserDriver {
   readonly #maxSessions: number
   readonly #onViolation: (what: string) => void
-  readonly #launching = new Map<string, number>()
+  readonly #launching = new Set<string>()
+  readonly #browserOf: HostWorld['browserOf']
+  /** By connection: the browser. */
+  readonly #behind = new Map<FakeBrowserHandle, FakeBrowserHandle>()
 
-  constructor(params: { clock: ModelClock; maxSessions: number; onViolation: (what: string) => void }) {
+  constructor(params: { clock: ModelClock; maxSessions: number } & Pick<HostWorld, 'onViolation' | 'browserOf'>) {
     super({ clock: params.clock })
+    this.#browserOf = params.browserOf
     this.#maxSessions = params.maxSessions
     this.#onViolation = params.onViolation
   }
@@ -32,12 +56,43 @@ class ModelDriver extends FakeBrowserDriver {
     const { browserSessionId: id } = spec
     if (this.liveHandles + this.pendingLaunches >= this.#maxSessions) this.#onViolation(`a launch beyond maxSessions, for ${id}`)
     if (this.handleOf(id)?.isAlive === true || this.#launching.has(id)) this.#onViolation(`a second browser for ${id}`)
-    this.#launching.set(id, 1)
+    this.#launching.add(id)
     try {
-      return await super.launch(spec, options)
+      const handle = await super.launch(spec, options)
+      whenGone(handle, () => {
+        for (const hangUp of onGone.get(handle) ?? []) hangUp()
+      })
+      return handle
     } finally {
       this.#launching.delete(id)
     }
+  }
+
+  /** Answers if the browser does, and is lost with it. */
+  override async connect(spec: ConnectSpec, options: PageOperationOptions): Promise<FakeBrowserHandle> {
+    const handle = await super.connect(spec, options)
+    const browser = this.#browserOf(spec.browserSessionId)
+    if (browser === undefined || browser.browserAddress !== spec.browserAddress) {
+      await handle.kill()
+      throw new BrowserLaunchError('no such browser', { category: 'unreachable' })
+    }
+    this.#behind.set(handle, browser)
+    onGone.set(browser, [...(onGone.get(browser) ?? []), () => handle.disconnect()])
+    return handle
+  }
+
+  /** Those of its own: a connection to another host’s is no browser. */
+  override get liveHandles(): number {
+    return this.handles.filter(({ isAlive, process }) => isAlive && process !== null).length
+  }
+
+  override get pendingLaunches(): number {
+    return this.#launching.size
+  }
+
+  /** Whether what is behind a handle lives. */
+  isThere(handle: FakeBrowserHandle): boolean {
+    return handle.isAlive && (this.#behind.get(handle)?.isAlive ?? true)
   }
 }
 
@@ -46,21 +101,19 @@ export class ModelHost {
   readonly hostId: string
   readonly clock: ModelClock
   readonly storage: ModelStorage
-  readonly driver: FakeBrowserDriver
+  readonly driver: ModelDriver
   readonly pool: SessionPool
   readonly baseDirectory: string
   readonly #disconnected = new Set<FakeBrowserHandle>()
   isDead = false
-  /** Whether its pool is being stopped to be started again: a browser that cannot be ended then is the machine’s. */
-  isRestarting = false
 
   constructor(hostId: string, world: HostWorld) {
-    const { options, ids, onViolation } = world
+    const { options, ids, onViolation, browserOf } = world
     this.hostId = hostId
     this.baseDirectory = `${world.baseDirectory}/${hostId}`
     this.clock = new ModelClock(world.clock)
     this.storage = new ModelStorage(world.storage, this.clock)
-    this.driver = new ModelDriver({ clock: this.clock, maxSessions: options.maxSessions, onViolation })
+    this.driver = new ModelDriver({ clock: this.clock, maxSessions: options.maxSessions, onViolation, browserOf })
     const random = { bytes: (size: number) => systemRandom.bytes(size), fraction: () => 0.5 } // no jitter
     const { clock, driver, baseDirectory } = this
     this.pool = new SessionPool({ ...options, hostId, storage: this.storage.storage, clock, driver, ids, random, baseDirectory })
@@ -86,7 +139,7 @@ export class ModelHost {
 
   /** Whether a browser is there for whoever holds it. */
   isUsable(handle: FakeBrowserHandle): boolean {
-    return handle.isAlive && !this.#disconnected.has(handle)
+    return this.driver.isThere(handle) && !this.#disconnected.has(handle)
   }
 
   /** Whatever was wrong is no more. */

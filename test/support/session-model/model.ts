@@ -9,7 +9,7 @@ export const LIMITS = { maxSessions: 3, maxSessionsPerOrganization: 4, maxQueue:
 
 /** What may be said to somebody who does not get what he wants. */
 const REFUSALS =
-  /^(SESSION_(OCCUPIED|ENDED|EXPIRED|NOT_FOUND|NOT_RENEWABLE|HOST_UNAVAILABLE|RETIRED|LOST)|POOL_SATURATED|ACQUIRE_TIMEOUT|BREAKER_OPEN|BROWSER_LAUNCH_FAILED|STALE_LEASE|LEASE_LOST|NOT_RUNNING|STORAGE_FAILED)$/
+  /^(SESSION_(NOT_ATTACHABLE|OCCUPIED|ENDED|EXPIRED|NOT_FOUND|NOT_RENEWABLE|HOST_UNAVAILABLE|RETIRED|LOST)|POOL_SATURATED|ACQUIRE_TIMEOUT|BREAKER_OPEN|BROWSER_LAUNCH_FAILED|STALE_LEASE|LEASE_LOST|NOT_RUNNING|STORAGE_FAILED)$/
 
 /** Options of the pools beside the limits. */
 export type ModelOptions = Pick<SessionPoolOptions, 'warm' | 'recycle'>
@@ -27,6 +27,8 @@ export class Model {
   readonly hosts: ModelHost[] = []
   /** Sessions that anybody has heard of, oldest first. */
   readonly sessions: { readonly organizationId: string; readonly browserSessionId: string }[] = []
+  /** How often the listeners of all hosts heard of an event, by its id. */
+  readonly told = new Map<string, number>()
   readonly #world: HostWorld
   /** Calls that have not settled. */
   readonly #calls = new Set<{ readonly name: string; readonly host: ModelHost }>()
@@ -39,7 +41,11 @@ export class Model {
     worlds += 1
     this.baseDirectory = `/air/${worlds}`
     const { clock } = this
-    this.ledger = new Ledger({ nowMs: () => clock.now().getTime(), perOrganization: LIMITS.maxSessionsPerOrganization })
+    this.ledger = new Ledger({
+      nowMs: () => clock.now().getTime(),
+      monotonicMs: () => clock.monotonicMs(),
+      perOrganization: LIMITS.maxSessionsPerOrganization,
+    })
     this.memory = new MemoryStorage({ clock })
     this.storage = observed(this.memory, (batch, result) => this.ledger.onCommit(batch, result))
     this.#world = {
@@ -49,6 +55,10 @@ export class Model {
       baseDirectory: this.baseDirectory,
       options: { launchConcurrency: 2, launchTimeoutMs: 5_000, ...options, ...LIMITS },
       onViolation: (what) => this.ledger.violation(what),
+      browserOf: (id) =>
+        this.hosts
+          .flatMap(({ driver }) => driver.handles)
+          .find((one) => one.process !== null && one.isAlive && one.spec.browserSessionId === id),
     }
   }
 
@@ -57,6 +67,7 @@ export class Model {
     this.#made += 1
     const host = new ModelHost(`host_${this.#made}`, this.#world)
     this.hosts[place] = host
+    host.pool.onAny(({ id }) => this.told.set(id, (this.told.get(id) ?? 0) + 1))
     await host.pool.start()
     await this.clock.advance(0) // its spare has come up as a whole, or not at all
   }
@@ -77,7 +88,7 @@ export class Model {
 
   /** Resolves when no host is in the middle of its start. */
   async started(): Promise<void> {
-    for (let turn = 0; this.#starting > 0 && turn < 100_000; turn += 1) await this.clock.advance(1)
+    for (let turn = 0; this.#starting > 0 && turn < 100_000; turn += 1) await this.clock.advance(turn < 100 ? 1 : 50)
   }
 
   /** Sets the storage's clock. */
@@ -111,9 +122,9 @@ export class Model {
   }
 
   /** Follows a call for a lease. */
-  followLease(name: string, to: Omit<Given, 'lease' | 'isGivenUp'>, work: Promise<SessionLease>, timeoutMs?: number): void {
+  followLease(name: string, to: Omit<Given, 'lease' | 'isGivenUp' | 'atMs'>, work: Promise<SessionLease>, timeoutMs?: number): void {
     const given = work.then((lease) => {
-      this.ledger.onGiven({ ...to, lease, isGivenUp: false })
+      this.ledger.onGiven({ ...to, lease, isGivenUp: false, atMs: this.clock.monotonicMs() })
       this.know(lease.session)
     })
     this.follow(name, to.host, given, timeoutMs)

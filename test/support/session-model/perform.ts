@@ -20,6 +20,7 @@ export async function perform(step: Step, model: Model): Promise<void> {
   const host = 'host' in step ? model.hosts[step.host] : undefined
   if ('host' in step && host === undefined) return
   if (step.do === 'advance') return model.clock.advance(step.ms)
+  if (step.do === 'skewStorage' || step.do === 'forceRelease') model.ledger.allowOverlap()
   if (step.do === 'skewStorage') return model.skew(step.ms)
   if (step.do === 'die') return replace(step.host, model)
   if (host === undefined) return withLease(step as LeaseStep, model)
@@ -29,7 +30,8 @@ export async function perform(step: Step, model: Model): Promise<void> {
     case 'acquire':
       return acquire(step, host, model)
     case 'occupy':
-      return occupy(step, host, model)
+    case 'attach':
+      return take(step, host, model)
     case 'closeAll':
       return model.follow('closeAll', host, host.pool.closeAll({ organizationId: step.organization, timeoutMs: step.timeoutMs }))
     case 'restart':
@@ -56,10 +58,11 @@ export async function perform(step: Step, model: Model): Promise<void> {
 }
 
 function create(step: Of<'create'>, host: ModelHost, model: Model): void {
-  const { organization: organizationId, isHeld, isRelaunched, isIdling } = step
+  const { organization: organizationId, isHeld, isRelaunched, isIdling, isAttachable } = step
   const spec = {
     organizationId,
     timeoutMinutes: 5,
+    attachable: isAttachable,
     onBrowserLost: isRelaunched ? ('relaunch' as const) : ('fail' as const),
     idleTimeoutMinutes: isIdling ? 1 : null,
   }
@@ -77,14 +80,15 @@ function acquire(step: Of<'acquire'>, host: ModelHost, model: Model): void {
   const { organization: organizationId, priority, kind, affinityKey, timeoutMs, abortAfterMs } = step
   const abort = new AbortController()
   if (abortAfterMs !== undefined) model.clock.setTimer(() => abort.abort(new Error('gone')), abortAfterMs)
-  const spec = kind === 0 ? {} : { viewport: { width: 800, height: 600 } }
+  const spec = kind === 0 ? {} : { viewport: { width: 800, height: 600 }, attachable: true }
   const to = { host, runnableId: model.nextRunnable(), requestId: 'first', runnableFence: 0 }
   const { runnableId } = to
   const wanted = { organizationId, priority, affinityKey, spec, timeoutMs, runnableType: RUNNABLE_TYPE, runnableId, signal: abort.signal }
   model.followLease('acquire', to, host.pool.acquire(wanted), timeoutMs)
 }
 
-function occupy(step: Of<'occupy'>, host: ModelHost, model: Model): void {
+/** By the host that has the browser, or by another, which connects to it. */
+function take(step: Of<'occupy' | 'attach'>, host: ModelHost, model: Model): void {
   const session = model.sessions.at(-1 - step.session)
   if (session === undefined) return
   const last = model.ledger.given.findLast(({ lease }) => lease.browserSessionId === session.browserSessionId)
@@ -94,9 +98,14 @@ function occupy(step: Of<'occupy'>, host: ModelHost, model: Model): void {
   // the same request repeated, or a new life of the same run, whose former one is dead
   const to = { host, runnableId, requestId: by.requestId, runnableFence: step.by === 'newer' ? by.runnableFence + 1 : by.runnableFence }
   const requestId = step.by === 'newer' ? `r${to.runnableFence}` : to.requestId
+  if (step.by === 'newer') model.ledger.allowOverlap()
+  const request = { ...session, runnableType: RUNNABLE_TYPE, runnableId, requestId, runnableFence: to.runnableFence }
+  if (step.do === 'attach') {
+    model.followLease('attach', { ...to, requestId }, host.pool.attach(request))
+    return
+  }
   const wait = step.waitMs === undefined ? undefined : { timeoutMs: step.waitMs }
-  const request = { ...session, runnableType: RUNNABLE_TYPE, runnableId, requestId, runnableFence: to.runnableFence, wait }
-  model.followLease('occupy', { ...to, requestId }, host.pool.occupy(request), step.waitMs)
+  model.followLease('occupy', { ...to, requestId }, host.pool.occupy({ ...request, wait }), step.waitMs)
 }
 
 type LeaseStep = Of<'release' | 'commit' | 'renew'>
@@ -176,7 +185,7 @@ function withBrowser(step: Of<'crash' | 'hang'>, host: ModelHost, model: Model):
   const browser = host.browsers.at(-1 - step.browser)
   if (browser === undefined) return
   if (step.do === 'hang') {
-    if (!host.isRestarting) browser.hang(...step.what)
+    browser.hang(...step.what)
     return
   }
   const happen = () => (step.do === 'crash' ? browser.crash() : host.disconnect(browser))
@@ -189,14 +198,11 @@ async function replace(place: number, model: Model): Promise<void> {
   await model.addHost(place)
 }
 
-/** A stop that hangs on nothing: what it cannot end it would leave to the machine. */
+/** What it cannot end goes on counting after the next start. */
 function restart(host: ModelHost, model: Model): void {
-  host.recover()
-  host.isRestarting = true
   const again = async () => {
     await host.pool.stop()
     await model.whileStarting(host.pool.start())
-    host.isRestarting = false
   }
   model.follow('restart', host, again())
 }

@@ -70,20 +70,24 @@ async function checkNothingLeft({ hosts, clock, ledger, memory }: Model): Promis
 }
 
 /** Every row says what became of its session, and its events tell the same. */
-async function checkTruth({ memory, ledger }: Model, schedule: readonly Step[]): Promise<void> {
+async function checkTruth({ memory, ledger, told }: Model, schedule: readonly Step[]): Promise<void> {
   const rows = await memory.find({ table: 'browser_sessions', limit: 1_000 })
   const allowed = reasonsOf(schedule)
-  // what was written and not answered, or by another host, is told again by whoever ends the session
-  const isTwiceTold = schedule.some((step) => step.do === 'weather' || step.do === 'forceRelease')
+  const isAnswerLost = schedule.some((step) => step.do === 'weather')
+  const hasDied = schedule.some((step) => step.do === 'die') // who has died tells nobody
   for (const row of rows) {
     const { browserSessionId: id, status, closeReason } = row
     const reason = String(closeReason)
     const meant = FAILED.includes(reason) ? 'failed' : TIMED_OUT.includes(reason) ? 'timeout' : 'completed'
     if (status !== meant) ledger.violation(`${id} is ${status}, by ${reason}`)
     if (!allowed.has(reason)) ledger.violation(`${id} ended by ${reason}, which did not happen`)
-    if (reason === 'launch_failed' && row.startedAt !== null && !isTwiceTold) ledger.violation(`${id} ended by ${reason}, and had started`)
+    if (reason === 'launch_failed' && row.startedAt !== null && !isAnswerLost) ledger.violation(`${id} ended by ${reason}, and had started`)
     const events = await memory.readEvents({ stream: `session:${id}` })
-    for (const problem of storyProblems(row, events, isTwiceTold)) ledger.violation(`${id}: ${problem}`)
+    for (const problem of storyProblems(row, events)) ledger.violation(`${id}: ${problem}`)
+    for (const { id: event, type } of events) {
+      const times = told.get(event) ?? 0
+      if (times > 1 || (times < 1 && !hasDied)) ledger.violation(`${id}: listeners heard ${times} times of ${type}`)
+    }
   }
 }
 
@@ -100,15 +104,15 @@ function reasonsOf(schedule: readonly Step[]): ReadonlySet<string> {
   return reasons
 }
 
-function storyProblems(row: BrowserSessionRow, events: readonly unknown[], isTwiceTold: boolean): readonly string[] {
+function storyProblems(row: BrowserSessionRow, events: readonly unknown[]): readonly string[] {
   const story = events as readonly AnyEvent[]
   const problems: string[] = []
   const of = (type: AnyEvent['type']) => story.filter((event) => event.type === type)
   const fences = of('session.occupied').map((event) => (event.payload as { leaseFence: number }).leaseFence)
   if (fences.some((fence, index) => fence <= (fences[index - 1] ?? 0))) problems.push(`its fences are told as ${fences.join(', ')}`)
   const released = of('session.released').map((event) => (event.payload as { leaseFence: number }).leaseFence)
-  if (!isTwiceTold && new Set(released).size < released.length) problems.push(`its releases are told as ${released.join(', ')}`)
-  if (released.some((fence) => !fences.includes(fence))) problems.push('a release is told of a lease that is not')
+  if (released.join() !== fences.join())
+    problems.push(`its leases are told as ${fences.join(', ')}, and their ends as ${released.join(', ')}`)
   if (of('session.closed').length !== 1 || story.at(-1)?.type !== 'session.closed') {
     problems.push(`its events are ${story.map(({ type }) => type).join(', ')}, and it is ${row.status}`)
   }

@@ -13,6 +13,7 @@ const make = {
     isHeld: fc.boolean(),
     isRelaunched: fc.boolean(),
     isIdling: fc.boolean(),
+    isAttachable: fc.boolean(),
   }),
   acquire: fc.record({
     do: fc.constant('acquire' as const),
@@ -29,6 +30,12 @@ const make = {
     host,
     session,
     waitMs: fc.option(fc.constantFrom(2_000, 10_000), { nil: undefined }),
+    by: fc.constantFrom('stranger' as const, 'stranger' as const, 'again' as const, 'newer' as const),
+  }),
+  attach: fc.record({
+    do: fc.constant('attach' as const),
+    host,
+    session,
     by: fc.constantFrom('stranger' as const, 'stranger' as const, 'again' as const, 'newer' as const),
   }),
   release: fc.record({
@@ -93,7 +100,7 @@ function schedules(weights: Weights): fc.Arbitrary<Step[]> {
   })
 }
 
-const USE: Weights = { occupy: 16, release: 14, commit: 2, renew: 6, renewSession: 2, end: 6, advance: 12 }
+const USE: Weights = { occupy: 14, attach: 8, release: 14, commit: 2, renew: 6, renewSession: 2, end: 6, advance: 12 }
 
 /** Many who want a session, few sessions: launches of every kind, crashes, aborts; no fault of the storage. */
 export const crowded = schedules({ ...USE, acquire: 24, create: 4, crash: 6, hang: 2, launches: 8, closeAll: 1, skewHost: 1, host: 1 })

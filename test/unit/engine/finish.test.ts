@@ -88,7 +88,7 @@ describe('the terminal commit', () => {
     const last = watched.commits.find((batch) =>
       batch.some((write) => write.op === 'update' && write.table === 'browser_sessions' && write.set.leaseToken === null),
     )
-    expect(tablesOf(last ?? [])).toEqual(['runs', 'run_blocks', 'browser_sessions', 'run:wr_1', `session:${browserSessionId}`])
+    expect(tablesOf(last ?? [])).toEqual(['runs', 'run_blocks', 'run:wr_1', 'browser_sessions', `session:${browserSessionId}`])
     expect(released).toEqual([browserSessionId])
     const lease = await pool.occupy({ browserSessionId, runnableType: 'test', runnableId: 'x' })
     await lease.release()

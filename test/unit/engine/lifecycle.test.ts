@@ -51,7 +51,7 @@ describe('start', () => {
     await first.start({ blocks: [code('a', 'hangs')] })
     for (const priority of [0, 7]) await first.start({ blocks: [code('b')] }, { priority })
     await settle(first.engine.destroy(), world.clock)
-    expect((await runRow(world.memory, 'wr_1')).status).toBe('canceled')
+    expect((await runRow(world.memory, 'wr_1')).status).toBe('failed')
     expect((await runRow(world.memory, 'wr_2')).status).toBe('queued')
     const second = await startEngine({ concurrency: 1 }, world)
     await settle(second.engine.waitForRun({ workflowRunId: 'wr_2' }), world.clock)
@@ -92,12 +92,12 @@ describe('stop', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
-  it('cancels what runs when the time is over', async () => {
+  it('ends what runs when the time is over: its host was lost to it', async () => {
     const { start, engine, clock, memory } = await startEngine({ handlers: { hangs } })
     await start({ blocks: [code('a', 'hangs')] })
     await until(async () => (await blockRows(memory)).length === 1)
     await settle(engine.stop({ timeoutMs: 5_000 }), clock)
-    expect(await runRow(memory)).toMatchObject({ status: 'canceled', cancelRequestedBy: 'shutdown' })
+    expect(await runRow(memory)).toMatchObject({ status: 'failed', errorCode: 'HOST_LOST', cancelRequestedAt: null })
     expect(clock.monotonicMs()).toBe(5_000)
     expect(clock.pendingTimers).toBe(0)
   })
@@ -110,11 +110,11 @@ describe('stop', () => {
     await clock.advance(1_000)
     await engine.destroy()
     await stopping
-    expect((await runRow(memory)).status).toBe('canceled')
+    expect(await runRow(memory)).toMatchObject({ status: 'failed', errorCode: 'HOST_LOST' })
     expect(clock.monotonicMs()).toBe(1_000)
   })
 
-  it('cancels a run too that was just being claimed', async () => {
+  it('ends a run too that was just being claimed', async () => {
     const claimed = gate()
     const { start, engine, clock, memory } = await startEngine(
       { handlers: { hangs } },
@@ -144,7 +144,7 @@ describe('stop', () => {
     await clock.advance(0)
     claimed.open()
     await settle(stopped, clock)
-    expect((await runRow(memory)).status).toBe('canceled')
+    expect(await runRow(memory)).toMatchObject({ status: 'failed', errorCode: 'HOST_LOST' })
     expect(clock.monotonicMs()).toBeLessThan(1_000)
   })
 

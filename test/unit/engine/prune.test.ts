@@ -77,6 +77,58 @@ const token = (id: string, browserSessionId: string): Write => ({
   },
 })
 
+/** The state that a session left. */
+const state = (browserSessionId: string): Write => ({
+  op: 'insert',
+  table: 'artifacts',
+  row: {
+    artifactId: `art_state_${browserSessionId}`,
+    organizationId: 'org',
+    browserSessionId,
+    type: 'profile',
+    storeKey: `org/${browserSessionId}/state`,
+    filename: 'state.json.gz',
+    mimeType: 'application/gzip',
+    size: 1,
+    sha256: 'x',
+    createdAt: day(-5),
+  },
+})
+
+const profile = (browserProfileId: string, sourceBrowserSessionId: string, deletedAt: Date | null): Write => ({
+  op: 'insert',
+  table: 'browser_profiles',
+  row: {
+    browserProfileId,
+    organizationId: 'org',
+    name: browserProfileId,
+    kind: 'snapshot',
+    artifactId: 'art_own',
+    size: 1,
+    sourceBrowserSessionId,
+    version: 1,
+    createdAt: day(-9),
+    modifiedAt: day(-9),
+    deletedAt,
+  },
+})
+
+const debug = (debugSessionId: string, browserSessionId: string, status: 'created' | 'completed'): Write => ({
+  op: 'insert',
+  table: 'debug_sessions',
+  row: {
+    debugSessionId,
+    organizationId: 'org',
+    userId: debugSessionId,
+    workflowPermanentId: 'wpid_1',
+    browserSessionId,
+    vncStreamingSupported: false,
+    status,
+    createdAt: day(-9),
+    modifiedAt: day(-9),
+  },
+})
+
 /** A run with one of everything that can be a run's. */
 async function store(kit: Kit, id: string, values: Partial<RunRow> = {}, sessionValues: Partial<BrowserSessionRow> = {}): Promise<void> {
   const { memory, bytes } = kit
@@ -161,19 +213,42 @@ describe('prune', () => {
     expect(kit.memory.snapshot()).toEqual(before)
   })
 
-  it('leaves what ended on or after the date, other organisations, and sessions that are not private or not ended', async () => {
+  it('leaves what ended on or after the date, other organisations, and sessions that have not ended', async () => {
     const kit = newKit()
     await store(kit, 'new', { finishedAt: CUT })
     await store(kit, 'other', { organizationId: 'elsewhere' }, { organizationId: 'elsewhere' })
-    await kit.memory.commit([session('bs_named', { private: false }), session('bs_open', { completedAt: null, status: 'running' })])
+    const open = { completedAt: null, status: 'running' } as const
+    await kit.memory.commit([session('bs_named', { private: false, ...open }), session('bs_open', open)])
     const before = kit.memory.snapshot()
     expect(await prune(kit)).toMatchObject({ runs: 0, sessions: 0 })
     expect(kit.memory.snapshot()).toEqual(before)
   })
 
-  it('removes the run of a named session, and of a private one that has not ended, without the session', async () => {
+  it('removes ended named sessions with the state that they left, but for those that runs name', async () => {
     const kit = newKit()
-    await store(kit, 'named', { ownsSession: false }, { private: false })
+    await store(kit, 'used', { finishedAt: CUT, ownsSession: false }, { private: false })
+    await kit.memory.commit([session('bs_named', { private: false }), token('vt_named', 'bs_named'), state('bs_named')])
+    await kit.memory.commit([append(sessionStream('bs_named'), 'e9')])
+    expect(await prune(kit)).toMatchObject({ runs: 0, sessions: 1, viewTokens: 1, artifacts: 1 })
+    expect(kit.memory.snapshot().tables.browser_sessions.map((row) => row.browserSessionId)).toEqual(['bs_used'])
+    expect(await kit.memory.readEvents({ stream: sessionStream('bs_named') })).toEqual([])
+  })
+
+  it('keeps the row of a session that a live profile comes from, or that a live debug session is on, and not what it left', async () => {
+    const kit = newKit()
+    await kit.memory.commit(['bs_source', 'bs_debug', 'bs_gone', 'bs_done'].map((id) => session(id, { private: false })))
+    await kit.memory.commit([state('bs_source'), token('vt_source', 'bs_source')])
+    await kit.memory.commit([profile('bp_1', 'bs_source', null), profile('bp_2', 'bs_gone', day(-6))])
+    await kit.memory.commit([debug('ds_1', 'bs_debug', 'created'), debug('ds_2', 'bs_done', 'completed')])
+    const ids = () => kit.memory.snapshot().tables.browser_sessions.map((row) => row.browserSessionId)
+    expect(await prune(kit)).toMatchObject({ sessions: 2, artifacts: 1, viewTokens: 1, skipped: 0 })
+    expect(ids()).toEqual(['bs_source', 'bs_debug'])
+    expect(await prune(kit)).toMatchObject({ sessions: 0, artifacts: 0 })
+  })
+
+  it('removes the run of a named session, and of a private one, that have not ended, without the session', async () => {
+    const kit = newKit()
+    await store(kit, 'named', { ownsSession: false }, { private: false, completedAt: null, status: 'running' })
     await store(kit, 'open', {}, { completedAt: null, status: 'running' })
     expect(await prune(kit)).toMatchObject({ runs: 2, sessions: 0, viewTokens: 0, artifacts: 2 })
     expect(sizes(kit)).toMatchObject({ runs: 0, browser_sessions: 2, view_tokens: 2, artifacts: 2 })

@@ -17,9 +17,12 @@ async function frozenHost(finallyBlock = false) {
       return (...args: unknown[]) => (isFrozen && key === 'commit' ? new Promise(() => {}) : value.apply(target, args))
     },
   })
-  const handlers = { first: () => 'done', hang: () => new Promise<void>(() => {}), last: () => new Promise<void>(() => {}) }
+  let lasts = 0
+  const last = () => (++lasts === 1 ? new Promise<void>(() => {}) : 'done') // hangs where the host is lost
+  const handlers = { first: () => 'done', hang: () => new Promise<void>(() => {}), last }
+  const ids = sequentialIds()
   const make = (hostId: string, from: MemoryStorage) =>
-    new WorkflowEngine({ storage: from, clock, ids: sequentialIds(), organizationId: 'acme', handlers, hostId })
+    new WorkflowEngine({ storage: from, clock, ids, organizationId: 'acme', handlers, hostId })
   const one = make('one', cut)
   await one.start()
   const { workflowPermanentId } = await one.createWorkflow({
@@ -58,7 +61,7 @@ it('fails the run of a host that is gone, once its lease has lapsed, and closes 
   expect(await two.getRun({ workflowRunId })).toMatchObject({ status: 'failed', errorCode: 'HOST_LOST' })
   expect(await two.waitForRun({ workflowRunId })).toMatchObject({
     status: 'failed',
-    errors: [],
+    errors: [{ blockLabel: 'second', code: 'HOST_LOST' }],
     outputs: { first_output: 'done' },
   })
   const blocks = await storage.find({ table: 'run_blocks', where: { workflowRunId }, orderBy: [{ column: 'sequence' }] })
@@ -72,14 +75,14 @@ it('fails the run of a host that is gone, once its lease has lapsed, and closes 
   await two.stop()
 })
 
-it('ends a run in the way that it was about to end', async () => {
+it('ends a run in the way that it was about to end, after the finally block that had not ended', async () => {
   const { clock, workflowRunId, freeze, two } = await frozenHost(true)
   freeze()
   await two.start()
   await clock.advance(LEASE_MS + 10_000)
   expect(await two.getRun({ workflowRunId })).toMatchObject({
     status: 'completed',
-    outputs: { first_output: 'done', second_output: 'done' },
+    outputs: { first_output: 'done', second_output: 'done', last_output: 'done' },
   })
   await two.stop()
 })

@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { z } from 'zod'
-import { completed, defineBlock } from '../../../src/blocks/index.js'
 import { begun, blockRows, code, failure, gate, handlers, runRow, settle, startEngine, startHost, streamOf, until } from './kit.js'
 
 const site = { 'https://a.test/': { title: 'A', elements: [{ css: '#go' }] } }
@@ -75,13 +73,13 @@ describe('a named session', () => {
   })
 
   it('that stays held fails a run that has waited long enough, and one that is canceled waits no longer', async () => {
-    const { start, pool, clock, engine } = await startHost()
+    const { start, pool, clock, engine, memory } = await startHost()
     const { browserSessionId } = await pool.create()
     const lease = await pool.occupy({ browserSessionId, runnableType: 'debug_session', runnableId: 'ds_1' })
     const request = { browserSessionId, wait: { timeoutMs: 20_000 } }
     const patient = await start({ blocks: [code('a')] }, request)
     const canceled = await start({ blocks: [code('a')] }, request)
-    await until(() => pool.stats().waiting === 2)
+    await until(async () => pool.stats().waiting === 1 && (await runRow(memory, canceled.workflowRunId)).isParked)
     await engine.cancel({ workflowRunId: canceled.workflowRunId })
     expect((await settle(canceled.result(), clock)).status).toBe('canceled')
     expect(pool.stats().waiting).toBe(1)
@@ -238,21 +236,24 @@ describe('without a pool', () => {
 })
 
 describe('a run that waits for people', () => {
-  const ask = defineBlock({
-    type: 'human_interaction',
-    schema: z.strictObject({ instructions: z.string() }),
-    execute: async () => completed(null),
-  })
-
   it('has its browser from the start, for as long as people may take and an hour more', async () => {
-    const { run, memory } = await startHost({ engine: { blocks: [ask as never] } })
-    const people = { type: 'human_interaction', instructions: 'look' }
-    const result = await run({
+    const { start, memory, clock } = await startHost()
+    const people = { type: 'human_interaction' as const, instructions: 'look' }
+    const handle = await start({
       blocks: [
         { ...people, label: 'a', timeoutSeconds: 1_800 },
         { ...people, label: 'b' },
-      ] as never,
+      ],
     })
+    for (const label of ['a', 'b']) {
+      const waits = async () => {
+        const row = await memory.get('runs', handle.workflowRunId)
+        return row?.status === 'paused' && row.pause?.label === label
+      }
+      await settle(until(waits), clock)
+      await handle.resume({ decision: 'approve' })
+    }
+    const result = await settle(handle.result(), clock)
     expect(result.status).toBe('completed')
     const session = await memory.get('browser_sessions', result.browserSessionId ?? '')
     expect(session).toMatchObject({ private: true, timeoutMinutes: 30 + 120 + 60, status: 'completed' })

@@ -28,13 +28,13 @@ describe('a session on a browser that somebody else has started', () => {
     expect(directories()).toEqual([])
   })
 
-  it('ends as crashed when the browser goes away', async () => {
+  it('ends as disconnected when the browser goes away', async () => {
     const { pool, driver, storage, clock } = await startPool()
     const lease = await pool.createOccupied(attached)
     driver.handles[0]?.crash('disconnected')
     expect(lease.signal.aborted).toBe(true)
     await clock.advance(0)
-    expect(await row(storage, lease.browserSessionId)).toMatchObject({ status: 'failed', closeReason: 'crashed' })
+    expect(await row(storage, lease.browserSessionId)).toMatchObject({ status: 'failed', closeReason: 'disconnected' })
   })
 
   it('fails like a launch when nothing answers, and leaves nothing', async () => {

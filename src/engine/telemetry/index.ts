@@ -1,0 +1,1 @@
+export { Telemetry, type TelemetryOptions } from './telemetry.js'

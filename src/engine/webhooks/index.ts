@@ -1,0 +1,5 @@
+export type { WebhookDelivery } from './redelivery.js'
+export { type VerifiedWebhook, type VerifyWebhookParams, verifyWebhook, type WebhookHeaders } from './verify-webhook.js'
+export type { WebhookOptions, WebhookSecretOf, WebhookSecretReference } from './webhook-options.js'
+export { webhookOptionsSchema } from './webhook-options.js'
+export { Webhooks, type WebhooksOptions } from './webhooks.js'
