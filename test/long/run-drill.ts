@@ -52,7 +52,7 @@ export const drillOptions = {
       organizationId: 'acme',
       leaseTtlMs: 1_000,
       credentials: { memory: new MemoryCredentialProvider({ webhook: WEBHOOK_SECRET }) },
-      webhooks: { secret: { provider: 'memory', name: 'webhook' }, allowPrivateAddresses: true },
+      webhooks: { secret: { provider: 'memory', name: 'webhook' }, allowPrivateAddresses: true, timeoutMs: 1_000 },
       handlers: Object.fromEntries(
         LABELS.map((label) => [
           label,
