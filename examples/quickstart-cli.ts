@@ -53,7 +53,8 @@ async function withHost(
   const host = composeHost(EXAMPLE_USER, chosen.storage)
   for (const source of [host.engine, host.sessions, host.streaming]) source.onAny((event) => printer.onEvent(event))
   const closings: (() => Promise<unknown>)[] = [() => chosen.close()]
-  const ignoreSignals = closeOnSignals(host.engine)
+  // nobody is to go on with these runs: they are canceled, not handed over
+  const ignoreSignals = closeOnSignals(host.engine, { before: (signal) => cancelRuns(host, signal) })
   const onSignal = (signal: NodeJS.Signals) => {
     printer.say(`${signal}: canceling what runs and closing the browser`)
     interruption.abort()
@@ -77,6 +78,11 @@ async function withHost(
     ignoreSignals()
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   }
+}
+
+async function cancelRuns({ engine }: Host, by: string): Promise<void> {
+  const open = await engine.listRuns({ status: ['queued', 'running'], includeChildren: true })
+  await Promise.all(open.map(({ workflowRunId }) => engine.cancel({ workflowRunId, by })))
 }
 
 /** `--list`: earlier runs of the storage, and nothing else. */

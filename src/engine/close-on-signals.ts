@@ -4,13 +4,15 @@ import type { WorkflowEngine } from './workflow-engine.js'
 export interface CloseOnSignalsOptions {
   /** @default ['SIGINT', 'SIGTERM'] */
   readonly signals?: readonly NodeJS.Signals[]
+  /** Called first and waited for, for example to cancel runs that nobody is to go on with. What it throws is no reason to go on. */
+  readonly before?: (signal: NodeJS.Signals) => unknown
   /** Called after the engine has stopped; end the process here. A failed stop comes as `error`. */
   readonly onClosed?: (signal: NodeJS.Signals, error?: unknown) => void
 }
 
 /**
- * Stops an engine when the process is asked to end: running runs are canceled and finished, browsers and displays closed. For hosts that
- * want it; the library installs no handler by itself. Returns the function that takes the handlers back.
+ * Stops an engine when the process is asked to end: running runs are handed over or ended, as `destroy()` does, browsers and displays
+ * closed. For hosts that want it; the library installs no handler by itself. Returns the function that takes the handlers back.
  */
 export function closeOnSignals(engine: Pick<WorkflowEngine, 'destroy'>, options: CloseOnSignalsOptions = {}): () => void {
   const signals = options.signals ?? (['SIGINT', 'SIGTERM'] as const)
@@ -18,7 +20,14 @@ export function closeOnSignals(engine: Pick<WorkflowEngine, 'destroy'>, options:
   const onSignal = (signal: NodeJS.Signals) => {
     if (isClosing) return
     isClosing = true
-    void engine.destroy().then(
+    const stop = async () => {
+      try {
+        await options.before?.(signal)
+      } finally {
+        await engine.destroy()
+      }
+    }
+    void stop().then(
       () => options.onClosed?.(signal),
       (error: unknown) => options.onClosed?.(signal, error),
     )

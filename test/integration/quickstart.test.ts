@@ -122,7 +122,7 @@ describeUnless(missing('chromium', 'tigervnc'), 'the quickstart', () => {
     const browsers = await descendants(child.pid ?? 0)
     child.kill('SIGINT')
     const { code, output } = await ended
-    expect(output).toMatch(/run\.canceled +Collect invoices {2}canceled by shutdown/)
+    expect(output).toMatch(/run\.canceled +Collect invoices {2}canceled by SIGINT/)
     expect(output).toContain('session.closed')
     expect(code).not.toBe(0)
     expect(await readdir(temporary)).toEqual([])
