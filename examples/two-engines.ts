@@ -35,7 +35,7 @@ async function beHost(name: string, connectionString: string) {
     hostId: name,
     organizationId: 'acme',
     concurrency: 2, // the other two orders are for the other host
-    leaseTtlMs: 2_000, // so that this example is short: it is 30 s, and who blocks the event loop for longer loses his runs
+    leaseTtlMs: 2_000, // so that this example is short: by default it is 30 s
   })
   engine.on('run.started', ({ workflowRunId: run }) => tell({ what: 'started', run }))
   engine.on('run.recovered', ({ workflowRunId: run }) => tell({ what: 'recovered', run }))

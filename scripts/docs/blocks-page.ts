@@ -64,7 +64,7 @@ class BlocksPage {
     return [
       '## Fields of every block',
       this.#fields(blockCommonSchema, ['blockCommonSchema']),
-      '`disableCache`, `model` and `idempotent` of a block are stored with the definition and change nothing in this version.',
+      '`disableCache` and `model` of a block are stored with the definition and change nothing in this version. What follows from `idempotent: false` tells [recovery](recovery.md#choosing-onhostlost).',
     ]
   }
 

@@ -1,7 +1,7 @@
 import { type ChildrenResult, failed } from '../blocks/index.js'
 import type { BlockDefinition } from '../definition/index.js'
 import { BlockFailed, RunCanceledError, RunLeaseLostError, RunwrightError, StorageError, TimeoutError } from '../errors/index.js'
-import { type AbortFork, forkAbort, raceAbort } from '../runtime/index.js'
+import { type AbortFork, forkAbort, raceAbort, type Timer } from '../runtime/index.js'
 import { leaseCleared, type RunRow } from '../storage/index.js'
 import { recallAll } from './block-replay.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
@@ -21,6 +21,8 @@ import { RunSuspendedError } from './run-suspended.js'
 import { Walker } from './walker.js'
 
 const DEFAULT_FINALLY_TIMEOUT_SECONDS = 300
+/** How long the finally block of a run may take whose host stops, in milliseconds. */
+const STOP_FINALLY_MS = 10_000
 
 export interface RunExecutionOptions {
   readonly environment: RunEnvironment
@@ -53,6 +55,8 @@ export class RunExecution {
   #pending: RunOutcome | null = null
   /** Its outcome is known, and its end under way: nothing stops that. */
   #isFinishing = false
+  /** Ends the finally block of a run whose host stops. */
+  #stopTimer: Timer | null = null
 
   constructor({ environment, run, workflow, kind, past }: RunExecutionOptions) {
     this.run = run
@@ -96,7 +100,12 @@ export class RunExecution {
     if (this.#isFinishing || this.#control.signal.aborted) return
     const { workflow, journal } = this.#state
     if (workflow.row.onHostLost === 'fail' || this.#plan.kind === 'finish') {
-      this.#control.abort(new BlockFailed('the host that executed the run was stopped', { code: HOST_LOST }))
+      const reason = new BlockFailed('the host that executed the run was stopped', { code: HOST_LOST })
+      const runsFinally = workflow.finallyBlock !== null
+      const ended = runsFinally ? this.#walk : this.#control
+      ended.abort(reason)
+      if (runsFinally)
+        this.#stopTimer = this.#environment.clock.setTimer(() => this.#control.abort(reason), STOP_FINALLY_MS, { keepAlive: true })
       return
     }
     journal.seal()
@@ -117,6 +126,7 @@ export class RunExecution {
     } catch (error) {
       await this.#leave(error)
     } finally {
+      this.#stopTimer?.cancel()
       this.#walk.dispose()
       this.#state.browser.detach()
       this.#state.journal.close()

@@ -67,4 +67,5 @@ export interface Tracer {
 }
 
 /** How a span becomes the parent of another: `@opentelemetry/api`'s `trace.setSpan(context.active(), span)`. */
-export type SpanContextOf = (span: Span) => unknown
+// biome-ignore lint/suspicious/noExplicitAny: what comes in is what the host's own tracer made, of the type that it has there
+export type SpanContextOf = (span: any) => unknown

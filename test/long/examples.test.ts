@@ -2,6 +2,23 @@ import { expect, it } from 'vitest'
 import { runExample } from '../support/run-example.js'
 import { describeUnless, missing } from '../support/skips.js'
 
+it('two-engines.ts kills a host in mid-run, and the other goes on with its runs, where they stood', async () => {
+  const lines = (await runExample('two-engines.ts')).trim().split('\n')
+  const killed = lines.indexOf('A is killed')
+  const lost = lines.slice(0, killed).flatMap((line) => /^A begins (.*)$/.exec(line)?.[1] ?? [])
+  expect(lost).toHaveLength(2)
+  expect(lines.slice(killed + 1).filter((line) => line.startsWith('A '))).toEqual([])
+  const told = lines.slice(0, killed).filter((line) => line.startsWith('A has '))
+  expect(told).not.toEqual([])
+  for (const order of ['order 1', 'order 2', 'order 3', 'order 4']) {
+    expect(lines.includes(`B takes ${order} over, and goes on where it stood`)).toBe(lost.includes(order))
+    // what was done and told is not done again; what was not told may have been done, or not
+    const by = (done: string) => (told.includes(`A has ${done} ${order}`) ? 'A' : lost.includes(order) ? '[AB]' : 'B')
+    const result = new RegExp(`^${order}: completed, picked by ${by('picked')}, packed by ${by('packed')}, sent by B$`)
+    expect(lines.slice(-4).filter((line) => result.test(line))).toHaveLength(1)
+  }
+}, 60_000)
+
 describeUnless(missing('chromium'), 'the longer examples', () => {
   it('playbook.ts finds the button again that was made anew, and does each thing once', async () => {
     const [first = '', second = ''] = (await runExample('playbook.ts')).split(/^(?=Release 2)/m)

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 export async function runExample(example: string): Promise<string> {
   const temporary = await mkdtemp(join(tmpdir(), 'example-'))
   try {
+    await chmod(temporary, 0o711) // a Postgres that root starts runs as `nobody`
     const command = ['scripts/run-example.mjs', `examples/${example}`]
     const env = { ...process.env, TMPDIR: temporary }
     const { stdout, stderr } = await promisify(execFile)(process.execPath, command, { cwd: root, env, timeout: 50_000 })

@@ -98,7 +98,7 @@ describe('the error codes of docs/workflows.md', () => {
       .filter((name) => name.endsWith('.ts'))
       .map((name) => read(`${folder}/${name}`))
   const codesIn = (texts: readonly string[]) =>
-    new Set(texts.flatMap((text) => [...text.matchAll(/'([A-Z]+(?:_[A-Z]+)+|TERMINATED|STUCK)'/g)].map(([, code = '']) => code)))
+    new Set(texts.flatMap((text) => [...text.matchAll(/'([A-Z]+(?:_[A-Z]+)+|TERMINATED|STUCK|REJECTED)'/g)].map(([, code = '']) => code)))
   const rows = page.slice(page.indexOf('## Error codes')).matchAll(/^\| (`[A-Z].*?) \| (.*) \|$/gm)
   const told = new Set([...rows].flatMap(([, codes = '']) => [...codes.matchAll(/`(\w+)`/g)].map(([, code = '']) => code)))
 
@@ -113,6 +113,7 @@ describe('the error codes of docs/workflows.md', () => {
     const elsewhere = [
       ...['STORAGE_FAILED', 'RUN_WAIT_TIMEOUT', 'PLAYBOOK_VERSION_CONFLICT', 'DUPLICATE_PLAYBOOK', 'RUN_LEASE_LOST'],
       'RUN_NOT_RUNNING', // of a single action in a run that ends
+      'RUN_SUSPENDED', // aborts an execution; the run goes on
       'EAI_AGAIN', // of the system's resolver
     ]
     const used = codesIn([...files('src/blocks'), ...files('src/engine'), ...files('src/actions')])

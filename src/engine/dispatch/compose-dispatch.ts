@@ -77,6 +77,7 @@ export function composeDispatch(options: DispatchOptions) {
   ]
   const pickUp = async () => {
     await queued.pickUp()
+    await abandoned.unheld()
     await parked.lookAtAll()
   }
   const service = new DispatchService({ ...options, looks, pickUp, parts: { lanes, waits, watch, presence } })

@@ -102,6 +102,41 @@ describe('stop', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
+  it('gives the finally block of what it ends ten seconds', async () => {
+    const { start, engine, clock, memory, events } = await startEngine({ handlers: { ...handlers, hangs } })
+    await start({ finallyBlockLabel: 'tidy', blocks: [code('a', 'hangs'), code('tidy')] })
+    await until(async () => (await blockRows(memory)).length === 1)
+    await settle(engine.destroy(), clock)
+    expect(await runRow(memory)).toMatchObject({ status: 'failed', errorCode: 'HOST_LOST' })
+    expect(begun(events)).toEqual(['a', 'tidy'])
+    expect((await blockRows(memory)).map(({ status }) => status)).toEqual(['failed', 'completed'])
+    expect(clock.monotonicMs()).toBeLessThan(1_000)
+    expect(clock.pendingTimers).toBe(0)
+  })
+
+  it('ends a finally block that takes longer than that', async () => {
+    const { start, engine, clock, memory } = await startEngine({ handlers: { hangs } })
+    await start({ finallyBlockLabel: 'tidy', blocks: [code('a', 'hangs'), code('tidy', 'hangs')] })
+    await until(async () => (await blockRows(memory)).length === 1)
+    await settle(engine.destroy(), clock)
+    expect(await runRow(memory)).toMatchObject({ status: 'failed', errorCode: 'HOST_LOST' })
+    expect(clock.monotonicMs()).toBeGreaterThanOrEqual(10_000)
+    expect(clock.monotonicMs()).toBeLessThan(11_000)
+    expect(clock.pendingTimers).toBe(0)
+  })
+
+  it('hands a run over to the next start, also on a storage of this process alone', async () => {
+    const world = createWorld()
+    const { start, engine, clock, memory } = await startEngine({ handlers: { hangs } }, world)
+    await start({ blocks: [code('a', 'hangs')] }, { workflow: { onHostLost: 'resume' } })
+    await until(async () => (await blockRows(memory)).length === 1)
+    await settle(engine.destroy(), clock)
+    expect(await runRow(memory)).toMatchObject({ status: 'running', leaseHolder: null })
+    const next = await startEngine({ handlers: { hangs: () => 'done' } }, world)
+    const result = await settle(next.engine.waitForRun({ workflowRunId: 'wr_1' }), clock)
+    expect(result).toMatchObject({ status: 'completed', attempt: 2, outputs: { a_output: 'done' } })
+  })
+
   it('is hurried by destroy', async () => {
     const { start, engine, clock, memory } = await startEngine({ handlers: { hangs } })
     await start({ blocks: [code('a', 'hangs')] })
