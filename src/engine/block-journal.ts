@@ -4,19 +4,21 @@ import type { Json } from '../errors/index.js'
 import type { EventPayload } from '../events/index.js'
 import type { Ids } from '../runtime/index.js'
 import type { BlockStatus, RunBlockRow, RunRow, Write } from '../storage/index.js'
+import { type BlockPlace, begunBlock, identityOf } from './begun-block.js'
 import type { RunHistory } from './run-history.js'
 import type { RunJournal } from './run-journal.js'
 import type { StorageTime } from './storage-time.js'
 
-/** Where in the run a block attempt stands. */
-export interface BlockPlace {
-  readonly parentRunBlockId: string | null
-  readonly currentIndex: number | null
-  readonly currentValue: Json
-}
-
 /** A block attempt as it is written down: begun, and perhaps ended. */
 export type BlockEntry = RunBlockRow
+
+export interface BlockJournalOptions {
+  readonly journal: RunJournal
+  readonly run: RunRow
+  readonly ids: Ids
+  readonly time: StorageTime
+  readonly begun: BlockEntry | null
+}
 
 /** Writes the rows and events of block attempts, through the run's journal; knows which are open. */
 export class BlockJournal {
@@ -26,13 +28,17 @@ export class BlockJournal {
   readonly #time: StorageTime
   readonly #open = new Map<string, BlockEntry>()
   readonly #ended: BlockEntry[] = []
+  #begun: BlockEntry | null
   #sequence = 0
   #tasks = 0
   /** Whether the walk only comes by what earlier executions have done: nothing of that is told again. */
   #isReplaying = false
 
-  constructor(options: { readonly journal: RunJournal; readonly run: RunRow; readonly ids: Ids; readonly time: StorageTime }) {
+  /** @param options - `begun`: the attempt that the run was stored with; it is begun already when the walk comes to it */
+  constructor(options: BlockJournalOptions) {
     this.#journal = options.journal
+    this.#begun = options.begun
+    if (options.begun !== null) this.#open.set(options.begun.runBlockId, options.begun)
     this.#run = options.run
     this.#ids = options.ids
     this.#time = options.time
@@ -59,30 +65,19 @@ export class BlockJournal {
 
   /** An attempt begins: one commit, together with the end of the block before it. */
   async begin(block: BlockDefinition, attempt: number, place: BlockPlace, intent: BlockEntry['intent'] = null): Promise<BlockEntry> {
+    const begun = this.#begun
+    this.#begun = null
+    const sequence = ++this.#sequence
+    if (begun !== null) return begun
+    const runBlockId = this.#ids.next('rb')
     const entry: BlockEntry = {
-      runBlockId: this.#ids.next('rb'),
-      organizationId: this.#run.organizationId,
-      workflowRunId: this.#run.workflowRunId,
-      ...place,
-      label: block.label,
-      type: block.type,
-      status: 'running',
-      attempt,
-      sequence: ++this.#sequence,
-      output: null,
-      failureReason: null,
-      errorCode: null,
-      branch: null,
-      taskId: null,
-      intent,
+      ...begunBlock({ runBlockId, run: this.#run, block, place, attempt, sequence, intent }),
       startedAt: this.#time.now(),
-      finishedAt: null,
-      durationMs: null,
     }
     this.#isReplaying = false
     this.#open.set(entry.runBlockId, entry)
     this.#journal.stage({ op: 'insert', table: 'run_blocks', row: entry })
-    this.#journal.stageEvent('block.started', this.#identity(entry))
+    this.#journal.stageEvent('block.started', identityOf(entry))
     await this.#journal.commit()
     return entry
   }
@@ -93,7 +88,7 @@ export class BlockJournal {
     this.#open.set(entry.runBlockId, { ...entry, output })
     if (this.#isReplaying) return
     this.#journal.stage({ op: 'update', table: 'run_blocks', id: entry.runBlockId, set: { output } })
-    this.#journal.stageEvent('block.progressed', { ...this.#identity(entry), done, total })
+    this.#journal.stageEvent('block.progressed', { ...identityOf(entry), done, total })
     await this.#journal.commit()
   }
 
@@ -173,21 +168,9 @@ export class BlockJournal {
     }
   }
 
-  #identity({
-    workflowRunId,
-    runBlockId,
-    parentRunBlockId,
-    label,
-    type,
-    attempt,
-    currentIndex,
-  }: BlockEntry): EventPayload<'block.started'> {
-    return { workflowRunId, runBlockId, parentRunBlockId, label, type, attempt, currentIndex }
-  }
-
   #endOf(entry: BlockEntry): EventPayload<'block.completed'> {
     const { durationMs, failureReason, errorCode } = entry
-    return { ...this.#identity(entry), durationMs: durationMs ?? 0, failureReason, errorCode }
+    return { ...identityOf(entry), durationMs: durationMs ?? 0, failureReason, errorCode }
   }
 }
 

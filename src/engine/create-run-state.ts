@@ -1,6 +1,6 @@
 import { type AnyEvent, runStream } from '../events/index.js'
 import { type Random, systemRandom } from '../runtime/index.js'
-import type { RunRow } from '../storage/index.js'
+import type { RunBlockRow, RunRow } from '../storage/index.js'
 import { BlockJournal } from './block-journal.js'
 import { summarizeBlocks } from './block-summary.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
@@ -35,6 +35,8 @@ export interface CreateRunStateParams {
   /** What earlier executions have left; empty: this is the first. */
   readonly history: RunHistory
   readonly hasBegunBefore: boolean
+  /** The block attempt that the run was stored with; null: none. */
+  readonly begun: RunBlockRow | null
 }
 
 /** Puts together what one execution works with. */
@@ -47,7 +49,7 @@ export function createRunState(params: CreateRunStateParams): RunState {
   const onDeferred = (error: unknown) =>
     environment.logger.warn('actions could not be recorded yet', { workflowRunId: run.workflowRunId, error })
   const journal = new RunJournal({ storage, clock, events, run, emit, onFailed: params.onCommitFailed, onDeferred })
-  const blocks = new BlockJournal({ journal, run, ids, time })
+  const blocks = new BlockJournal({ journal, run, ids, time, begun: params.begun })
   const random = params.random ?? systemRandom
   const secrets = createSecrets({
     parameters: workflow.definition.parameters,
@@ -76,6 +78,7 @@ export function createRunState(params: CreateRunStateParams): RunState {
     adopted: environment.parked.take(run.workflowRunId),
     signal,
     onLost: params.onBrowserLost,
+    onNotGivenBack: (lease) => environment.parked.park(run, lease, browser.isPrivate),
     onPrivateSession: (browserSessionId) => journal.stageRun({ browserSessionId, ownsSession: true }),
   })
   const elements = new RunElements({ storage, run })

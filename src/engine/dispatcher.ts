@@ -18,6 +18,11 @@ export interface DispatchOptions {
 export interface RunDispatcher {
   start(handler: DispatchHandler): Promise<void>
   dispatch(workflowRunId: string, options?: DispatchOptions): Promise<void>
+  /**
+   * Calls the handler at once for a run that is being stored, where a worker is free and nobody waits for one; else false. Without it, every
+   * run is stored first, and dispatched then.
+   */
+  beginNow?(workflowRunId: string): boolean
   /** Begins nothing more; resolves when nothing runs any more, or after `timeoutMs`. */
   stop(options?: { readonly timeoutMs?: number }): Promise<void>
   /** Does the work of a handler that only waits, while which its run takes no worker: one that waits for another must not keep it from one. */
@@ -74,6 +79,14 @@ export class InProcessDispatcher implements RunDispatcher {
       await this.#handler?.(workflowRunId, this.#control.signal)
     }
     void this.#queue.add(begin, { priority: options.priority ?? 0 })
+  }
+
+  beginNow(workflowRunId: string): boolean {
+    const queue = this.#queue
+    const handler = this.#handler
+    if (handler === null || queue.isPaused || queue.size > 0 || queue.pending >= queue.concurrency) return false
+    void queue.add(() => handler(workflowRunId, this.#control.signal))
+    return true
   }
 
   async whileWaiting<T>(work: () => Promise<T>): Promise<T> {

@@ -17,7 +17,10 @@ interface Parked {
   readonly forget: () => void
 }
 
-/** The sessions that paused runs keep on this host: held, driven by nobody, until the run goes on here or has ended elsewhere. */
+/**
+ * The sessions that runs keep on this host without driving them: those of paused runs, and those that could not be given back. Until the run
+ * goes on here, or has ended, or went on elsewhere: then they are given back.
+ */
 export class ParkedSessions {
   readonly #options: ParkedSessionsOptions
   readonly #parked = new Map<string, Parked>()
@@ -46,7 +49,7 @@ export class ParkedSessions {
     return parked.lease.isHeld ? parked.lease : null
   }
 
-  /** Gives back what is kept for runs that have ended, or went on, elsewhere. */
+  /** Gives back what is kept for runs that have ended, or went on elsewhere; what cannot be now, the next time. */
   async sweep(): Promise<void> {
     const ids = [...this.#parked.keys()].slice(0, 10_000)
     if (ids.length === 0) return
@@ -71,10 +74,12 @@ export class ParkedSessions {
         await this.#options.sessions?.close({ organizationId, browserSessionId: lease.browserSessionId, reason: 'released', lease })
       }
     } catch (error) {
-      this.#options.logger.warn('the session of a run that ended elsewhere could not be given back', {
-        workflowRunId: run.workflowRunId,
+      const { workflowRunId } = run
+      this.#options.logger.warn('the session of a run that has ended, or went on elsewhere, could not be given back', {
+        workflowRunId,
         error,
       })
+      this.park(run, lease, isPrivate)
     }
   }
 }

@@ -38,6 +38,8 @@ export interface RunBrowserOptions {
   readonly signal: AbortSignal
   /** Called once when the lease is lost: the browser crashed, or the lease lapsed. */
   readonly onLost: (reason: unknown) => void
+  /** Called with a lease that could not be given back, as often as that fails: somebody has to see to it. */
+  readonly onNotGivenBack: (lease: SessionLease) => void
   /** Called with the id of a private session as soon as it exists. */
   readonly onPrivateSession: (browserSessionId: string) => void
 }
@@ -140,10 +142,16 @@ export class RunBrowser {
   }
 
   async #giveBack(lease: SessionLease): Promise<void> {
-    if (!this.isPrivate) return lease.release()
-    for (const end of this.#unwatch.splice(0)) end()
-    const { organizationId } = this.#options.run
-    await this.#options.sessions?.close({ organizationId, browserSessionId: lease.browserSessionId, reason: 'released', lease })
+    const { sessions, run, onNotGivenBack } = this.#options
+    if (this.isPrivate) for (const end of this.#unwatch.splice(0)) end()
+    try {
+      if (!this.isPrivate) await lease.release()
+      else
+        await sessions?.close({ organizationId: run.organizationId, browserSessionId: lease.browserSessionId, reason: 'released', lease })
+    } catch (error) {
+      onNotGivenBack(lease)
+      throw error
+    }
   }
 
   async #begin(): Promise<SessionLease> {

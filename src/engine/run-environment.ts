@@ -52,6 +52,8 @@ export interface RunEnvironment {
   readonly defaultBlockTimeoutSeconds: number | null
   /** Hears of every run that ended here. */
   readonly ends: RunEnds
+  /** The runs that this process executes. */
+  readonly localRuns: LocalRuns
   /** The sessions that paused runs keep. */
   readonly parked: ParkedSessions
   /** Hears of every run that was paused here. */

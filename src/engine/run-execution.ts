@@ -2,7 +2,7 @@ import { type ChildrenResult, failed } from '../blocks/index.js'
 import type { BlockDefinition } from '../definition/index.js'
 import { BlockFailed, RunCanceledError, RunLeaseLostError, RunwrightError, StorageError, TimeoutError } from '../errors/index.js'
 import { type AbortFork, forkAbort, raceAbort, type Timer } from '../runtime/index.js'
-import { leaseCleared, type RunRow } from '../storage/index.js'
+import { leaseCleared, type RunBlockRow, type RunRow } from '../storage/index.js'
 import { recallAll } from './block-replay.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
 import { createRunState } from './create-run-state.js'
@@ -33,6 +33,8 @@ export interface RunExecutionOptions {
   readonly kind: ClaimKind
   /** What earlier executions have left. */
   readonly past: RunPast
+  /** The block attempt that the run was stored with; null: none. */
+  readonly begun: RunBlockRow | null
 }
 
 /** One execution of a claimed run: from its claim to its terminal commit, to a pause, or to where another host goes on with it. */
@@ -58,7 +60,7 @@ export class RunExecution {
   /** Ends the finally block of a run whose host stops. */
   #stopTimer: Timer | null = null
 
-  constructor({ environment, run, workflow, kind, past }: RunExecutionOptions) {
+  constructor({ environment, run, workflow, kind, past, begun }: RunExecutionOptions) {
     this.run = run
     this.#environment = environment
     this.#isFirst = kind === 'start'
@@ -70,6 +72,7 @@ export class RunExecution {
       workflow,
       history: past.history,
       hasBegunBefore: !this.#isFirst,
+      begun,
       signal: this.#control.signal,
       onCommitFailed: (error) => this.#control.abort(error),
       onBrowserLost: (reason) => this.#stage.abort(reason),
@@ -90,6 +93,7 @@ export class RunExecution {
   abandon(reason: string): void {
     this.#control.abort(new RunLeaseLostError(this.run.workflowRunId, reason))
     this.#state.journal.close()
+    this.#environment.localRuns.left(this.run.workflowRunId)
   }
 
   /**
@@ -101,11 +105,9 @@ export class RunExecution {
     const { workflow, journal } = this.#state
     if (workflow.row.onHostLost === 'fail' || this.#plan.kind === 'finish') {
       const reason = new BlockFailed('the host that executed the run was stopped', { code: HOST_LOST })
-      const runsFinally = workflow.finallyBlock !== null
-      const ended = runsFinally ? this.#walk : this.#control
-      ended.abort(reason)
-      if (runsFinally)
-        this.#stopTimer = this.#environment.clock.setTimer(() => this.#control.abort(reason), STOP_FINALLY_MS, { keepAlive: true })
+      this.#walk.abort(reason)
+      if (workflow.finallyBlock === null) this.#control.abort(reason)
+      else this.#stopTimer = this.#environment.clock.setTimer(() => this.#control.abort(reason), STOP_FINALLY_MS, { keepAlive: true })
       return
     }
     journal.seal()

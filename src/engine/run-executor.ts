@@ -1,7 +1,11 @@
 import type { Clock } from '../runtime/index.js'
-import type { RunRow } from '../storage/index.js'
+import type { RunBlockRow, RunRow } from '../storage/index.js'
+import { firstAttempt, firstBlockOf } from './begun-block.js'
+import type { CompiledWorkflow } from './compiled-workflow.js'
+import type { ClaimedRun } from './dispatch/run-claims.js'
 import type { RunDispatcher } from './dispatcher.js'
 import { loadPast } from './load-past.js'
+import { type NewStart, type NewStarts, needsOnlyWorker, type StartingRun } from './new-start.js'
 import type { RunEnvironment } from './run-environment.js'
 import { RunExecution } from './run-execution.js'
 import type { RunGuests } from './run-guests.js'
@@ -30,10 +34,17 @@ export const DEFAULT_STOP_TIMEOUT_MS = 30_000
 /** After so many lease times without a holder, a run that has begun is executed by any host. */
 const NEGLECTED_AFTER_TTLS = 3
 
+/** A run that this host has taken, and the block attempt that it has begun with. */
+interface StartedRun extends ClaimedRun {
+  readonly begun?: RunBlockRow | null
+}
+
 /** Executes what the dispatcher hands over: claim, execution, end. */
-export class RunExecutor {
+export class RunExecutor implements NewStarts {
   readonly #options: RunExecutorOptions
   readonly #executions = new Map<string, RunExecution>()
+  /** Runs that are begun by the commit that stores them, while that is under way. */
+  readonly #coming = new Map<string, Promise<StartedRun | null | 'unknown'>>()
   /** Aborts when running runs are no longer waited for: what begins nevertheless is canceled. */
   #patience = new AbortController()
 
@@ -87,17 +98,67 @@ export class RunExecutor {
     return isNeglected || session.hostLeaseExpiresAt === null || session.hostLeaseExpiresAt.getTime() < nowMs
   }
 
+  /**
+   * Begins a run with the commit that stores it, where a worker is free here, nobody waits for one, and the run waits for nothing. So it
+   * passes `queued` in its events only.
+   */
+  begin(run: StartingRun, workflow: CompiledWorkflow | null): NewStart | null {
+    const { dispatcher, leases, environment } = this.#options
+    const { workflowRunId } = run
+    if (dispatcher.beginNow === undefined || this.#patience.signal.aborted || !needsOnlyWorker(run)) return null
+    let settle: (coming: StartedRun | null | 'unknown') => void = () => {}
+    this.#coming.set(workflowRunId, new Promise((resolve) => (settle = resolve)))
+    if (!dispatcher.beginNow(workflowRunId)) {
+      this.#coming.delete(workflowRunId)
+      return null
+    }
+    const { changes, event, claimedAtMs } = leases.claimOfNew(run)
+    const first = workflow === null || environment.scopePolicies.isAnyOfOrganizations ? null : this.#firstBlock(run, workflow)
+    return {
+      changes,
+      events: first === null ? [event] : [event, first.event],
+      block: first?.row ?? null,
+      stored: (row, begun) => settle({ run: row, claimedAtMs, kind: 'start', begun }),
+      refused: () => settle(null),
+      failed: () => settle('unknown'),
+    }
+  }
+
+  #firstBlock(run: StartingRun, workflow: CompiledWorkflow) {
+    const { registry, ids, events } = this.#options.environment
+    const block = firstBlockOf(run, workflow, ({ type }) => registry.get(type))
+    if (block === null) return null
+    const attempt = firstAttempt(run, block, ids)
+    return { row: attempt.row, event: events.create(run.organizationId, 'block.started', attempt.identity) }
+  }
+
+  /** Takes the run, or waits until the commit is made that stores it as taken. */
+  async #claim(workflowRunId: string): Promise<StartedRun | null> {
+    const { leases, environment } = this.#options
+    const coming = this.#coming.get(workflowRunId)
+    this.#coming.delete(workflowRunId)
+    if (coming === undefined) return leases.claim(workflowRunId, (run) => this.#isForUs(run))
+    const claimedAtMs = environment.clock.monotonicMs()
+    const started = await coming
+    if (started !== 'unknown') return started
+    const run = await environment.storage.get('runs', workflowRunId)
+    if (run === undefined || !leases.isClaimOfNew(run)) return null
+    const [begun = null] = await environment.storage.find({ table: 'run_blocks', where: { workflowRunId }, limit: 1 })
+    return { run, claimedAtMs, kind: 'start', begun }
+  }
+
   /** Never rejects: a run that cannot be executed here is left to be taken over. */
   async #execute(workflowRunId: string): Promise<void> {
     const { environment, workflows, leases } = this.#options
     let execution: RunExecution | null = null
+    const isOver = environment.localRuns.begin(workflowRunId)
     try {
-      const claimed = await leases.claim(workflowRunId, (run) => this.#isForUs(run))
+      const claimed = await this.#claim(workflowRunId)
       if (claimed === null) return
-      const { run, claimedAtMs, kind } = claimed
+      const { run, claimedAtMs, kind, begun = null } = claimed
       const workflow = await workflows.loadPinned(run.workflowId)
       const past = await loadPast(environment.storage, run, workflow, kind)
-      execution = new RunExecution({ environment, run, workflow, kind, past })
+      execution = new RunExecution({ environment, run, workflow, kind, past, begun })
       leases.hold(execution, claimedAtMs)
       this.#executions.set(workflowRunId, execution)
       if (this.#patience.signal.aborted) execution.stop()
@@ -109,6 +170,7 @@ export class RunExecutor {
         leases.drop(execution)
         if (this.#executions.get(workflowRunId) === execution) this.#executions.delete(workflowRunId)
       }
+      isOver()
     }
   }
 }

@@ -1,7 +1,7 @@
 import { RunLeaseLostError, TimeoutError } from '../errors/index.js'
 import { type Logger, type Timer, withDeadline } from '../runtime/index.js'
 import { type RunRow, renewals } from '../storage/index.js'
-import { type ClaimedRun, RunClaims, type RunClaimsOptions } from './dispatch/run-claims.js'
+import { type ClaimedRun, type NewClaim, RunClaims, type RunClaimsOptions } from './dispatch/run-claims.js'
 
 export type { ClaimedRun } from './dispatch/run-claims.js'
 
@@ -41,6 +41,15 @@ export class RunLeases {
    */
   claim(workflowRunId: string, isForUs: (run: RunRow) => Promise<boolean> = async () => true): Promise<ClaimedRun | null> {
     return this.#claims.claim(workflowRunId, isForUs)
+  }
+
+  /** The claim that goes with the insert of a run; see {@link RunClaims}. */
+  claimOfNew(run: Parameters<RunClaims['ofNew']>[0]): NewClaim {
+    return this.#claims.ofNew(run)
+  }
+
+  isClaimOfNew(run: RunRow): boolean {
+    return this.#claims.isOfNew(run)
   }
 
   /** Hands over a row that this host has just inserted: its claim begins with it, instead of a read. */

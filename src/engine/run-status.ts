@@ -23,5 +23,10 @@ export const canTransition = (from: RunStatus, to: RunStatus): boolean => RUN_TR
 export const sourcesOf = (to: RunStatus): readonly RunStatus[] =>
   (Object.keys(RUN_TRANSITIONS) as RunStatus[]).filter((from) => canTransition(from, to))
 
+const FINAL_EVENTS: ReadonlySet<string> = new Set(['run.completed', 'run.failed', 'run.terminated', 'run.canceled', 'run.timed_out'])
+
+/** Whether an event of this type ends its run. */
+export const isFinalEvent = (type: string): boolean => FINAL_EVENTS.has(type)
+
 /** Whether nothing can follow. */
 export const isFinalStatus = (status: RunStatus): status is FinalRunStatus => RUN_TRANSITIONS[status].length === 0

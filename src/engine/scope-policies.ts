@@ -47,6 +47,11 @@ export class ScopePolicies {
     return policy == null ? null : (this.#resolve(policy, path).policy as unknown as Record<string, Json>)
   }
 
+  /** Whether organisations may have policies of their own. */
+  get isAnyOfOrganizations(): boolean {
+    return this.#options.organization !== undefined
+  }
+
   /** What a run acts under; null: nothing restricts it. @throws {InvalidArgumentError} for a policy that cannot be held */
   guardOf(params: {
     readonly organizationId: string

@@ -5,6 +5,9 @@ import { decodeInstant } from './values.js'
 
 type Append = Extract<Write, { op: 'append' }>
 
+/** More events than this go as arrays. */
+export const MAX_LISTED_EVENTS = 4
+
 /** The appends of a batch that append something, with their index. */
 export const appendsOf = (batch: readonly Write[]): readonly Append[] =>
   batch.filter((write): write is Append => write.op === 'append' && write.events.length > 0)
@@ -24,7 +27,7 @@ export function compileAppends(draft: Draft, appends: readonly Append[], gate: s
   const isOne = streams.length === 1
   const streamName = isOne ? params.add(only as string, 'text') : 'v.stream'
   const source = isOne
-    ? `SELECT ${streamName}, ${params.add(counts[0] as string, 'bigint')}${condition}`
+    ? `SELECT ${streamName}, ${isListed(appends[0] as Append) ? counts[0] : params.add(counts[0] as string, 'bigint')}${condition}`
     : `SELECT v.stream, v.count FROM unnest(${params.addArray(streams, 'text')}, ${params.addArray(counts, 'bigint')}) AS v(stream, count)${condition} ORDER BY v.stream COLLATE "C"`
   draft.with(
     isOne ? 's' : 'sn',
@@ -36,15 +39,9 @@ export function compileAppends(draft: Draft, appends: readonly Append[], gate: s
   draft.with('e', `(INSERT INTO ${dialect.names.events} ${columns} ${eventRows(draft, appends)})`)
   draft.result(STREAM_MARK, 'json_build_array(s.stream, s.last_seq, s.at)::text FROM s')
   function eventRows(target: Draft, all: readonly Append[]): string {
+    const [first] = all
+    if (all.length === 1 && first !== undefined && isListed(first)) return listedRows(target, first)
     const events = all.flatMap(({ stream, events: own }) => own.map((event, place) => ({ stream, event, back: own.length - place - 1 })))
-    const [first] = events
-    if (events.length === 1 && first !== undefined) {
-      const [id, type, organizationId] = [first.event.id, first.event.type, first.event.organizationId].map((text) =>
-        params.add(text, 'text'),
-      )
-      const payload = params.add(JSON.stringify(first.event.payload), 'json')
-      return `SELECT s.stream, s.last_seq, ${id}, ${type}, ${organizationId}, s.at, ${payload}, ${commitId} FROM s`
-    }
     const array = (pick: (event: NewEvent) => string) =>
       target.params.addArray(
         events.map(({ event }) => pick(event)),
@@ -67,6 +64,23 @@ export function compileAppends(draft: Draft, appends: readonly Append[], gate: s
     const rows = `unnest(${arrays.join(', ')}) AS v(stream, back, id, type, organization_id, payload)`
     return `SELECT s.stream, s.last_seq - v.back, v.id, v.type, v.organization_id, s.at, v.payload::json, ${commitId} FROM s JOIN ${rows} ON v.stream = s.stream`
   }
+}
+
+const isListed = ({ events }: Append) => events.length <= MAX_LISTED_EVENTS
+
+/** Few events of one stream, each value a parameter of its own. */
+function listedRows({ params, commitId }: Draft, { events }: Append): string {
+  const rows = events.map((event, place) => {
+    const texts = [event.id, event.type, event.organizationId].map((text) => params.add(text, 'text'))
+    return [String(events.length - place - 1), ...texts, params.add(JSON.stringify(event.payload), 'json')] as const
+  })
+  const [only] = rows
+  if (rows.length === 1 && only !== undefined) {
+    const [, id, type, organizationId, payload] = only
+    return `SELECT s.stream, s.last_seq, ${id}, ${type}, ${organizationId}, s.at, ${payload}, ${commitId} FROM s`
+  }
+  const values = `(VALUES ${rows.map((row) => `(${row.join(', ')})`).join(', ')}) AS v(back, id, type, organization_id, payload)`
+  return `SELECT s.stream, s.last_seq - v.back, v.id, v.type, v.organization_id, s.at, v.payload, ${commitId} FROM s, ${values}`
 }
 
 /** Removes streams with their events. Their rows are locked before, by a statement of its own, so that this one sees every event. */

@@ -1,7 +1,7 @@
 import type { AnyRow, CommitResult, StoredEvent, Wake, Write } from '../storage/storage.js'
 import { tableMeta } from '../storage/table-meta.js'
 import { storedEvents } from './appends.js'
-import { MISSING, REFUSAL_MARK, STREAM_MARK } from './draft.js'
+import { MISSING, REFUSAL_MARK, STREAM_MARK, UNEXPLAINED } from './draft.js'
 import { groupInserts } from './inserts.js'
 import type { TextRow } from './port.js'
 import { decodeRow } from './values.js'
@@ -9,7 +9,12 @@ import { decodeRow } from './values.js'
 type Applied = Extract<CommitResult, { ok: true }>
 
 /** What a commit's statement answered: the result, or which write refused first. */
-export type Verdict = Applied | { readonly ok: false; readonly index: number; readonly reason: 'missing' | 'precondition' }
+export type Verdict = Applied | { readonly ok: false; readonly index: number; readonly reason: 'missing' | 'precondition' | 'unexplained' }
+
+const reasons = new Map([
+  [MISSING, 'missing'],
+  [UNEXPLAINED, 'unexplained'],
+] as const)
 
 type LooseRow = Record<string, unknown>
 
@@ -21,7 +26,7 @@ export function readVerdict(batch: readonly Write[], result: readonly TextRow[])
     const index = Number(mark)
     if (index === REFUSAL_MARK) {
       const [place, reason] = JSON.parse(text ?? '') as [number, number]
-      return { ok: false, index: place, reason: reason === MISSING ? 'missing' : 'precondition' }
+      return { ok: false, index: place, reason: reasons.get(reason as typeof MISSING) ?? 'precondition' }
     }
     if (index === STREAM_MARK) {
       const [stream, lastSeq, at] = JSON.parse(text ?? '') as [string, number, string]
@@ -70,7 +75,9 @@ export function wakesOf(batch: readonly Write[], result: Applied): Wake[] {
     if (write.op === 'append') return write.events.length === 0 ? [] : [{ stream: write.stream }]
     if (write.op === 'deleteStream') return [{ stream: write.stream }]
     if (write.op === 'delete') return [{ table: write.table, id: write.id }]
+    if (write.op === 'update') return [{ table: write.table, id: write.id }]
     const key = tableMeta(write.table).primaryKey
+    if (write.op === 'insert') return [{ table: write.table, id: (write.row as unknown as LooseRow)[key] as string }]
     return (result.rows[index] ?? []).map((row) => ({ table: write.table, id: (row as unknown as LooseRow)[key] as string }))
   })
 }

@@ -4,7 +4,7 @@ import { tableMeta } from '../storage/table-meta.js'
 import { readVerdict, type Verdict } from './commit-result.js'
 import { compileBatch } from './compile-batch.js'
 import { type Duplicate, Duplicates } from './duplicates.js'
-import { isOutcomeOpen, violatedKey } from './failures.js'
+import { isChainBroken, isOutcomeOpen, violatedKey } from './failures.js'
 import { Outcomes } from './outcome.js'
 import { type Port, PortFailure, type TextRow } from './port.js'
 import { compileGet, type Dialect } from './queries.js'
@@ -46,7 +46,7 @@ export class Committer {
   async #attempt(batch: readonly Write[], commitId: string): Promise<CommitResult> {
     let verdict: Verdict
     try {
-      verdict = readVerdict(batch, await this.#run(batch, commitId))
+      verdict = (await this.#chain(batch, commitId)) ?? readVerdict(batch, await this.#run(batch, commitId))
     } catch (failure) {
       return this.#explain(batch, commitId, failure)
     }
@@ -55,9 +55,23 @@ export class Committer {
     return earlier === undefined ? this.#refusal(batch, verdict) : this.#duplicate(batch, earlier)
   }
 
+  /** The usual commit. Undefined where the batch is none, or where it was refused and the chain does not know which write was the first. */
+  async #chain(batch: readonly Write[], commitId: string): Promise<Verdict | undefined> {
+    const statement = this.#statements.compile(batch, commitId)
+    if (statement === undefined) return undefined
+    try {
+      const verdict = readVerdict(batch, await this.#options.port.query(statement))
+      return verdict.ok || verdict.reason !== 'unexplained' ? verdict : undefined
+    } catch (failure) {
+      const tested = batch.filter(({ op }) => op === 'update' || op === 'delete').length
+      if (isChainBroken(failure) || (tested > 1 && violatedKey(failure) !== undefined)) return undefined
+      throw failure
+    }
+  }
+
   async #run(batch: readonly Write[], commitId: string): Promise<readonly TextRow[]> {
     const { port, dialect } = this.#options
-    const statement = this.#statements.compile(batch, commitId) ?? compileBatch({ dialect, batch, commitId })
+    const statement = compileBatch({ dialect, batch, commitId })
     if (statement === undefined) return []
     const deleted = batch.flatMap((write) => (write.op === 'deleteStream' ? [write.stream] : []))
     if (deleted.length === 0) return port.query(statement)
@@ -84,7 +98,8 @@ export class Committer {
   }
 
   async #refusal(batch: readonly Write[], verdict: Extract<Verdict, { ok: false }>): Promise<Refusal> {
-    const { index, reason } = verdict
+    const { index } = verdict
+    const reason = verdict.reason === 'missing' ? 'missing' : 'precondition'
     const write = batch[index]
     if (reason === 'missing' || write === undefined || (write.op !== 'update' && write.op !== 'delete')) return { ok: false, index, reason }
     const { port, dialect } = this.#options

@@ -65,13 +65,18 @@ function compileWrites(draft: Draft, batch: readonly Write[], locks: Locks, gate
     if (write.op === 'append' || write.op === 'deleteStream' || (write.op === 'insert' && group === undefined)) continue
     const conditions = [gate, previous === undefined ? '' : `(SELECT count(*) FROM ${previous}) >= 0`].filter((part) => part !== '')
     const compiled =
-      group === undefined ? compileRowWrite(draft, write, index, locks, conditions) : compileInsert(draft, group, conditions.join(' AND '))
+      group === undefined
+        ? compileRowWrite(draft, write, index, locks, conditions)
+        : compileInsert(draft, { ...group, isReturning: true }, conditions.join(' AND '))
     if (compiled === undefined) continue
     draft.with(`w${index}`, compiled)
-    if (write.op !== 'delete') draft.result(index, `w.row FROM w${index} AS w`)
+    if (write.op !== 'delete' && !isSilent(write)) draft.result(index, `w.row FROM w${index} AS w`)
     previous = `w${index}`
   }
 }
+
+/** Whether nobody wants the row of a write. */
+const isSilent = (write: Write) => (write.op === 'insert' || write.op === 'update') && write.returning === false
 
 function compileRowWrite(draft: Draft, write: Write, index: number, locks: Locks, gate: readonly string[]): string | undefined {
   if (write.op === 'append' || write.op === 'deleteStream' || write.op === 'insert') return undefined

@@ -13,6 +13,8 @@ export const REFUSAL_MARK = -2
 /** Reasons in a refusal's row. */
 export const MISSING = 1
 export const PRECONDITION = 2
+/** Something refused; what, and why, takes another look. */
+export const UNEXPLAINED = 3
 
 /**
  * A commit while it is compiled: its common table expressions, its parameters, and the branches of its result. Each row of the result is
@@ -21,7 +23,7 @@ export const PRECONDITION = 2
 export class Draft {
   readonly dialect: Dialect
   readonly params = new Params()
-  readonly #parts: string[] = []
+  readonly #parts = new Map<string, string>()
   readonly #results: string[] = []
   readonly #commitId: string
   #commitIdParam: string | undefined
@@ -38,7 +40,11 @@ export class Draft {
   }
 
   with(name: string, query: string): void {
-    this.#parts.push(`${name} AS ${query}`)
+    this.#parts.set(name, query)
+  }
+
+  has(name: string): boolean {
+    return this.#parts.has(name)
   }
 
   /** Rows of the result: `mark`, and the text that `select` gives, for example `row FROM w0`. */
@@ -53,9 +59,10 @@ export class Draft {
 
   /** Undefined where there is nothing to do. */
   finish(recurs: boolean): Statement | undefined {
-    if (this.#parts.length === 0) return undefined
+    if (this.#parts.size === 0) return undefined
     const results = this.#results.length === 0 ? ["SELECT '0', NULL WHERE false"] : this.#results
-    return { text: `WITH ${this.#parts.join(', ')} ${results.join(' UNION ALL ')}`, values: this.params.values, recurs }
+    const parts = [...this.#parts].map(([name, query]) => `${name} AS ${query}`)
+    return { text: `WITH ${parts.join(', ')} ${results.join(' UNION ALL ')}`, values: this.params.values, recurs }
   }
 
   /** The assignments of an UPDATE; its own columns under `alias`. */

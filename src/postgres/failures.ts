@@ -28,6 +28,9 @@ export function violatedKey(failure: unknown): { readonly table: string; readonl
   return { table: error.table, constraint: error.constraint }
 }
 
+/** Whether a chain of writes broke: one of them refused after others had been done, so that it divided by zero. */
+export const isChainBroken = (failure: unknown): boolean => serverErrorOf(failure)?.code === '22012'
+
 /** Whether a statement that failed so has certainly changed nothing, and may well succeed when it is repeated at once. */
 export function isWorthRepeating(failure: unknown): boolean {
   const code = serverErrorOf(failure)?.code

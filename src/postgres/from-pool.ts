@@ -114,7 +114,8 @@ export class PoolPort implements OwnedPort {
     client.on('end', onEnd)
     client.on('error', onEnd)
     try {
-      await this.#run(client, { text: `LISTEN "${params.channel}"`, values: [] })
+      // a NOTIFY has a transaction id, so that its commit would wait for the disk, and everybody else's behind it: told is told or lost
+      await this.#run(client, { text: `SET synchronous_commit = off; LISTEN "${params.channel}"`, values: [] })
     } catch (failure) {
       if (isOpen) leave(true)
       throw failure

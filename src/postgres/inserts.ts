@@ -14,12 +14,20 @@ export interface InsertGroup {
   readonly meta: TableMeta
   readonly indexes: readonly number[]
   readonly rows: readonly Cells[]
+  /** Whether the rows come back. */
+  readonly isReturning: boolean
+}
+
+interface OpenGroup extends InsertGroup {
+  readonly indexes: number[]
+  readonly rows: Cells[]
+  readonly signature: string
 }
 
 /** Gathers the inserts of a batch into groups, without changing their order among the other writes. */
 export function groupInserts(batch: readonly Write[]): ReadonlyMap<number, InsertGroup> {
-  const groups = new Map<number, { meta: TableMeta; indexes: number[]; rows: Cells[]; signature: string }>()
-  let open: { meta: TableMeta; indexes: number[]; rows: Cells[]; signature: string } | undefined
+  const groups = new Map<number, OpenGroup>()
+  let open: OpenGroup | undefined
   for (const [index, write] of batch.entries()) {
     if (write.op === 'append' || write.op === 'deleteStream') continue // they do not touch tables
     if (write.op !== 'insert') {
@@ -32,7 +40,7 @@ export function groupInserts(batch: readonly Write[]): ReadonlyMap<number, Inser
       open.indexes.push(index)
       open.rows.push(write.row as unknown as Cells)
     } else {
-      open = { meta, indexes: [index], rows: [write.row as unknown as Cells], signature }
+      open = { meta, indexes: [index], rows: [write.row as unknown as Cells], signature, isReturning: write.returning !== false }
       groups.set(index, open)
     }
   }
@@ -43,19 +51,18 @@ const computedIn = (meta: TableMeta, row: Cells) => meta.columns.filter((column)
 
 function signatureOf(meta: TableMeta, write: Insert): string {
   const row = write.row as unknown as Cells
-  return computedIn(meta, row)
-    .map(({ name }) => `${name}:${(row[name] as { plusMs?: number }).plusMs}`)
-    .join()
+  const computed = computedIn(meta, row).map(({ name }) => `${name}:${(row[name] as { plusMs?: number }).plusMs}`)
+  return [write.returning !== false, ...computed].join()
 }
 
-/** `INSERT … RETURNING row`, in the order of the rows. `gate` keeps it from writing anything; it may be empty. */
+/** `INSERT …`, in the order of the rows, which come back where the group says so. `gate` keeps it from writing anything; it may be empty. */
 export function compileInsert(draft: Draft, group: InsertGroup, gate: string): string {
   const { meta, rows } = group
   const [first] = rows
   if (first === undefined) return ''
   const columns = [...meta.columns.map((column) => columnName(column.name)), 'commit_id'].join(', ')
   const head = `INSERT INTO ${draft.dialect.names.table(meta)} AS t (${columns})`
-  const returning = `RETURNING ${rowExpression(meta)} AS row`
+  const returning = group.isReturning ? ` RETURNING ${rowExpression(meta)} AS row` : ''
   const computed = new Set(computedIn(meta, first).map((column) => column.name))
   const clock = (name: string) => draft.now(first[name] as Computed, HOLDER_CLOCK)
   const isAlone = rows.length === 1
@@ -72,8 +79,8 @@ export function compileInsert(draft: Draft, group: InsertGroup, gate: string): s
     return `v.c${arrays.length}::${typeOf[column.kind]}`
   })
   const select = [...cells, draft.commitId].join(', ')
-  if (isAlone) return `(${head} SELECT ${select}${gate === '' ? '' : ` WHERE ${gate}`} ${returning})`
+  if (isAlone) return `(${head} SELECT ${select}${gate === '' ? '' : ` WHERE ${gate}`}${returning})`
   const names = [...arrays.map((_, place) => `c${place + 1}`), 'place'].join(', ')
   const source = `unnest(${arrays.join(', ')}) WITH ORDINALITY AS v(${names})`
-  return `(${head} SELECT ${select} FROM ${source}${gate === '' ? '' : ` WHERE ${gate}`} ORDER BY v.place ${returning})`
+  return `(${head} SELECT ${select} FROM ${source}${gate === '' ? '' : ` WHERE ${gate}`} ORDER BY v.place${returning})`
 }

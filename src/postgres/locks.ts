@@ -1,5 +1,6 @@
 import type { Write } from '../storage/storage.js'
 import { type TableMeta, tableMeta } from '../storage/table-meta.js'
+import { byLockOrder } from './chain.js'
 import { claimIndexes } from './claim-indexes.js'
 import type { Draft } from './draft.js'
 import { columnName } from './names.js'
@@ -26,9 +27,9 @@ export interface Locks {
 export function compileLocks(draft: Draft, batch: readonly Write[], whole: readonly Write[]): Locks {
   let previous: string | undefined
   const after = () => (previous === undefined ? '' : ` AND (SELECT count(*) FROM ${previous}) >= 0`)
-  for (const [meta, ids] of [...lockedIds(batch)].sort(([one], [other]) => (one.name < other.name ? -1 : 1))) {
+  for (const [meta, ids] of [...lockedIds(batch)].sort(([one], [other]) => byLockOrder(one, other))) {
     const key = `t.${columnName(meta.primaryKey)}`
-    const rows = `SELECT t.* FROM ${draft.dialect.names.table(meta)} AS t WHERE ${key} = ANY (${draft.params.addArray(ids, 'text')})`
+    const rows = `SELECT t.* FROM ${draft.dialect.names.table(meta)} AS t WHERE ${key} ${isOneOf(draft, ids)}`
     draft.with(lockedName(meta), `MATERIALIZED (${rows}${after()} ORDER BY ${key} FOR UPDATE OF t)`)
     previous = lockedName(meta)
   }
@@ -48,6 +49,20 @@ export function compileLocks(draft: Draft, batch: readonly Write[], whole: reado
     previous = takenName(index)
   }
   return { locked: lockedName, taken: takenName }
+}
+
+/** More ids than this go as one array. */
+const MAX_LISTED = 8
+
+/**
+ * Few ids are listed: of an array the planner expects ten, and while a table is small it then reads all of it, which the prepared
+ * statement goes on doing when the table has grown (measured: 3.3 ms instead of 0.4).
+ */
+function isOneOf(draft: Draft, ids: readonly string[]): string {
+  const [only] = ids
+  if (ids.length === 1 && only !== undefined) return `= ${draft.params.add(only, 'text')}`
+  if (ids.length > MAX_LISTED) return `= ANY (${draft.params.addArray(ids, 'text')})`
+  return `IN (${ids.map((id) => draft.params.add(id, 'text')).join(', ')})`
 }
 
 const lockedName = (meta: TableMeta) => `l_${meta.name}`

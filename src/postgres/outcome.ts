@@ -91,7 +91,7 @@ export class Outcomes {
   }
 
   async #rowsOf(write: RowWrite, commitId: string): Promise<AnyRow[]> {
-    if (write.op === 'delete') return []
+    if (write.op === 'delete' || ('returning' in write && write.returning === false)) return []
     const meta = tableMeta(write.table)
     const id = idOf(write)
     const found = await this.#ask(id === undefined ? writtenBy(this.#dialect, meta, commitId) : compileGet(this.#dialect, meta.name, id))

@@ -72,11 +72,12 @@ function canonicalTableWrite(write: LooseWrite, index: number): unknown {
   const meta = tableMeta(write.table)
   const { op } = write
   const table = meta.name
+  const silent = write.returning === false ? { returning: false } : {}
   switch (op) {
     case 'insert':
-      return { op, table, row: completeRow(meta, write.row, (column, computed) => checkComputed(meta, column, computed, false)) }
+      return { op, table, row: completeRow(meta, write.row, (column, computed) => checkComputed(meta, column, computed, false)), ...silent }
     case 'update':
-      return { op, table, id: idOf(meta, write.id), where: canonicalWhere(meta, write.where), set: changesOf(meta, write) }
+      return { op, table, id: idOf(meta, write.id), where: canonicalWhere(meta, write.where), set: changesOf(meta, write), ...silent }
     case 'updateAll': {
       const where = canonicalWhere(meta, write.where)
       const rows = (write.rows as readonly { id: unknown; where?: unknown }[] | undefined)?.map((row) => ({

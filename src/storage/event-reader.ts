@@ -14,24 +14,31 @@ export interface ReadStreamParams {
   readonly isLast?: (event: StoredEvent) => boolean
   /** How often the storage is asked when no wake-up comes, in milliseconds. @default 1_000 */
   readonly pollMs?: number
+  /** While true, nothing is read for a wake-up, as what is waited for comes another way. @default never */
+  readonly isQuiet?: () => boolean
   readonly clock?: Clock
 }
 
 const PAGE_SIZE = 1_000
+const never = () => false
 
 /**
  * Reads a stream: what is stored after `after`, then what is appended, without gap or duplicate at the seam.
  * Wake-ups of the storage only shorten the wait; the events themselves are always read by `seq`.
  */
 export async function* readStream(params: ReadStreamParams): AsyncGenerator<AnyEvent, void, undefined> {
-  const { storage, stream, signal, isLast, pollMs = 1_000, clock = systemClock } = params
+  const { storage, stream, signal, isLast, pollMs = 1_000, clock = systemClock, isQuiet = never } = params
   const bell = new Bell()
   const stopListening = await StreamBells.of(storage).listen(stream, bell)
   try {
     let after = params.after ?? 0
-    while (true) {
+    for (let untilMs = clock.monotonicMs() + pollMs; ; untilMs = clock.monotonicMs() + pollMs) {
       signal?.throwIfAborted()
       bell.arm() // before the read: what is appended during it rings
+      while (isQuiet() && clock.monotonicMs() < untilMs) {
+        await bell.wait(clock, Math.max(1, untilMs - clock.monotonicMs()), signal)
+        bell.arm()
+      }
       const events = await storage.readEvents({ stream, after, limit: PAGE_SIZE })
       for (const event of events) {
         signal?.throwIfAborted()

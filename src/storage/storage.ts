@@ -96,13 +96,21 @@ export interface StoredEvent extends NewEvent {
  *
  * Conditions see the rows as they were before the batch. A batch names each row at most once; `claim`, and `updateAll` without `rows`,
  * leave alone what the batch names or takes elsewhere, so that no row is written twice. Unique keys are tested write by write, in order.
+ * The row of an insert or update that says `returning: false` is not in the result: nobody reads it.
  */
 export type Write = { [T in TableName]: TableWrite<T> }[TableName] | StreamWrite
 
 type TableWrite<T extends TableName> =
-  | { readonly op: 'insert'; readonly table: T; readonly row: NewRow<Row<T>> }
+  | { readonly op: 'insert'; readonly table: T; readonly row: NewRow<Row<T>>; readonly returning?: false }
   /** Applies only if the row still meets `where`; an empty `set` only tests it. */
-  | { readonly op: 'update'; readonly table: T; readonly id: string; readonly where?: Where<Row<T>>; readonly set: Changes<Row<T>> }
+  | {
+      readonly op: 'update'
+      readonly table: T
+      readonly id: string
+      readonly where?: Where<Row<T>>
+      readonly set: Changes<Row<T>>
+      readonly returning?: false
+    }
   /** Every row that meets `where` (and, with `rows`, is named there and meets its own condition); never refuses. */
   | {
       readonly op: 'updateAll'
@@ -133,7 +141,7 @@ export type AnyRow = { [T in TableName]: Row<T> }[TableName]
 export type CommitResult =
   | {
       readonly ok: true
-      /** For each write: the rows as they stand after it (insert, update, claim, updateAll), in order; empty for the others. */
+      /** For each write: the rows as they stand after it (insert, update, claim, updateAll), in order; empty for the others, and where it says `returning: false`. */
       readonly rows: readonly (readonly AnyRow[])[]
       /** For each write: the events appended by it, as stored; empty for the others. */
       readonly events: readonly (readonly StoredEvent[])[]

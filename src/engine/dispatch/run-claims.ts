@@ -6,6 +6,7 @@ import {
   increment,
   leaseSet,
   type NewEvent,
+  type NewRow,
   type RunRow,
   type Storage,
   storageNow,
@@ -24,6 +25,12 @@ export interface ClaimedRun {
   /** By the host's monotonic clock, from before the claim was sent: the lease counts from here. */
   readonly claimedAtMs: number
   readonly kind: ClaimKind
+}
+
+/** A claim that goes with the insert of its run. */
+export interface NewClaim extends Pick<ClaimedRun, 'claimedAtMs'> {
+  readonly changes: Partial<NewRow<RunRow>>
+  readonly event: NewEvent
 }
 
 /** Port to what may stand between a queued run and its beginning. */
@@ -93,6 +100,23 @@ export class RunClaims {
       if (claimed !== 'again') return claimed
     }
     return null
+  }
+
+  /** The claim that goes with the insert of a run, as `start` of one that waits for nothing: what its row says then, and what the stream is told. */
+  ofNew(run: { readonly workflowRunId: string; readonly workflowPermanentId: string; readonly organizationId: string }): NewClaim {
+    const { hostId, ttlMs, events, clock } = this.#options
+    const { workflowRunId, workflowPermanentId, organizationId } = run
+    const claim = { attempt: 1, leaseHolder: hostId, leaseFence: 1 }
+    return {
+      claimedAtMs: clock.monotonicMs(),
+      changes: { ...claim, status: 'running', leaseExpiresAt: storageNow({ plusMs: ttlMs }), startedAt: storageNow() },
+      event: events.create(organizationId, 'run.started', { workflowRunId, workflowPermanentId, ...claim }),
+    }
+  }
+
+  /** Whether a claim of a new run is in force, and this host's: for one of which is not known whether it was written. */
+  isOfNew({ status, leaseHolder, leaseFence }: RunRow): boolean {
+    return status === 'running' && leaseHolder === this.#options.hostId && leaseFence === 1
   }
 
   /** `again`: a lane was taken meanwhile. Null: lost to a cancel or to another host, which is success for somebody. */

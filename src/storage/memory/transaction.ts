@@ -69,7 +69,7 @@ export class Transaction {
       const current = row && ({ current: copyRow(table.meta, row) as AnyRow } as const)
       return { ok: false, index, reason, ...(constraint === undefined ? {} : { constraint }), ...current }
     }
-    if (write.op === 'insert') return this.#put(table, undefined, newRow(table.meta, write.row, this.#nowMs), refuse)
+    if (write.op === 'insert') return this.#put(table, undefined, newRow(table.meta, write.row, this.#nowMs), refuse, write.returning)
     if (write.op === 'updateAll') return this.#updateAll(table, write, refuse)
     if (write.op === 'claim') {
       const free = table.matching(write.where as AnyWhere, this.#nowMs).filter((row) => !this.#isNamed(table, row))
@@ -81,7 +81,9 @@ export class Transaction {
     const present = table.get(write.id)
     if (present === undefined) return refuse('missing')
     if (!matches(present, write.where as AnyWhere | undefined, this.#nowMs)) return refuse('precondition', present)
-    if (write.op === 'update') return this.#put(table, present, changedRow(table.meta, present, write.set, this.#nowMs), refuse)
+    if (write.op === 'update') {
+      return this.#put(table, present, changedRow(table.meta, present, write.set, this.#nowMs), refuse, write.returning)
+    }
     this.#replace(table, present, undefined)
     return { rows: [], events: [] }
   }
@@ -116,11 +118,12 @@ export class Transaction {
     previous: StoredRow | undefined,
     next: StoredRow,
     refuse: (reason: Refusal['reason'], row?: StoredRow, constraint?: string) => Refusal,
+    returning: boolean | undefined = true,
   ): { rows: AnyRow[]; events: StoredEvent[] } | Refusal {
     const conflict = table.conflictOf(next, previous === undefined)
     if (conflict !== undefined) return refuse('duplicate', conflict.holder, conflict.constraint)
     this.#replace(table, previous, next)
-    return { rows: [copyRow(table.meta, next) as AnyRow], events: [] }
+    return { rows: returning ? [copyRow(table.meta, next) as AnyRow] : [], events: [] }
   }
 
   #replace(table: MemoryTable, previous: StoredRow | undefined, next: StoredRow | undefined): void {

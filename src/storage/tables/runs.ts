@@ -147,10 +147,11 @@ export const runs = table({
   indexes: [
     ['status', 'isParked', 'priority', 'queuedAt'],
     ['organizationId', 'createdAt'],
-    ['browserSessionId', 'modifiedAt'],
-    ['status', 'leaseExpiresAt'],
-    ['status', 'pauseExpiresAt'],
-    ['status', 'waitDeadlineAt'],
+    // not by modifiedAt: an index on what every write changes makes every write go to every index
+    ['browserSessionId', 'status'],
+    ['leaseExpiresAt'],
+    ['pauseExpiresAt'],
+    ['waitDeadlineAt'],
     ['sequentialLane', 'status', 'queuedAt'],
     ['sessionLane', 'status', 'queuedAt'],
     ['dependsOnWorkflowRunId'],

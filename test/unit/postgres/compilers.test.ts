@@ -67,7 +67,7 @@ describe('a larger batch', () => {
     const parts = [...text.matchAll(/(?:WITH |\), )(\w+) AS (MATERIALIZED )?\(/g)].map(([, name]) => name)
     expect(parts).toEqual(['l_run_blocks', 'l_runs', 'verdict', 'w0', 'w1', 'w3', 'w4', 's', 'e'])
     expect(text).toContain(
-      '= ANY ($2::text::text[]) AND (SELECT count(*) FROM l_run_blocks) >= 0 ORDER BY t."workflow_run_id" FOR UPDATE OF t',
+      'IN ($2::text, $3::text) AND (SELECT count(*) FROM l_run_blocks) >= 0 ORDER BY t."workflow_run_id" FOR UPDATE OF t',
     )
     expect(text).toContain('NOT EXISTS (SELECT 1 FROM verdict) AND (SELECT count(*) FROM w0) >= 0')
     expect(text.match(/unnest\(/g)).toHaveLength(1) // both inserts
