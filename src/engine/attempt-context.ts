@@ -26,7 +26,7 @@ import type {
 import { type Action, type BlockDefinition, isTruthyText, type StepEntry } from '../definition/index.js'
 import { BlockFailed, type Json, TemplateError } from '../errors/index.js'
 import type { DownloadedFile } from '../events/index.js'
-import { sleep } from '../runtime/index.js'
+import { type AbortFork, sleep } from '../runtime/index.js'
 import { attemptActions, literalActions } from './attempt-actions.js'
 import type { BlockEntry } from './block-journal.js'
 import { triggerRun } from './children/trigger-run.js'
@@ -44,9 +44,9 @@ export interface AttemptContextOptions {
   readonly state: RunState
   readonly block: BlockDefinition
   readonly entry: BlockEntry
-  readonly signal: AbortSignal
+  readonly fork: AbortFork
   readonly nextBlock: (branchTaken: string | null) => string | null
-  readonly runChildren: (params: RunChildrenParams, entry: BlockEntry, signal: AbortSignal) => Promise<ChildrenResult>
+  readonly runChildren: (params: RunChildrenParams, entry: BlockEntry, fork: AbortFork) => Promise<ChildrenResult>
 }
 
 /** How long a browser may take to show its active page. */
@@ -57,7 +57,6 @@ export class AttemptContext implements BlockContext {
   readonly organizationId: string
   readonly workflowRunId: string
   readonly runBlockId: string
-  readonly signal: AbortSignal
   readonly downloads: BlockDownloads
   readonly #options: AttemptContextOptions
   readonly #intents: AttemptIntents
@@ -71,15 +70,19 @@ export class AttemptContext implements BlockContext {
   #recorder: StepRecorder | undefined
 
   constructor(options: AttemptContextOptions) {
-    const { state, entry, signal } = options
+    const { state, entry } = options
     this.#options = options
     this.#intents = new AttemptIntents(state, options.block, entry)
     this.organizationId = entry.organizationId
     this.workflowRunId = entry.workflowRunId
     this.runBlockId = entry.runBlockId
-    this.signal = signal
     this.downloads = { collect: (params) => this.#collectDownloads(params) }
     state.browser.downloads.begin()
+  }
+
+  /** Made when it is first read. */
+  get signal(): AbortSignal {
+    return this.#options.fork.signal
   }
 
   get page(): PageFacade {
@@ -173,8 +176,10 @@ export class AttemptContext implements BlockContext {
     const context = this
     const returned = await handler({
       parameters,
-      signal: this.signal,
-      // made when they are asked for: most handlers use neither
+      // made when they are asked for: most handlers use none of them
+      get signal() {
+        return context.signal
+      },
       get outputs() {
         return state.scope.outputsByLabel()
       },
@@ -190,7 +195,7 @@ export class AttemptContext implements BlockContext {
   }
 
   triggerRun(request: TriggerRunRequest): Promise<TriggeredRun> {
-    return triggerRun(this.#options, request)
+    return triggerRun({ ...this.#options, signal: this.signal }, request)
   }
 
   pause(request: PauseRequest): Promise<PauseDecision> {
@@ -201,7 +206,7 @@ export class AttemptContext implements BlockContext {
   }
 
   runChildren(params: RunChildrenParams): Promise<ChildrenResult> {
-    return this.#options.runChildren(params, this.#options.entry, this.signal)
+    return this.#options.runChildren(params, this.#options.entry, this.#options.fork)
   }
 
   nextBlock(branchTaken: string | null): string | null {
@@ -234,7 +239,7 @@ export class AttemptContext implements BlockContext {
   async #byAgent(work: Pick<RunAgentParams, 'request' | 'recorder' | 'firstStep' | 'stepId' | 'recovery'>): Promise<AgentOutcome> {
     const nextStepIndex = () => this.#actionCount
     const onRecord = () => this.#actionCount++
-    const outcome = await runAgent({ ...this.#options, ...work, nextStepIndex, onRecord, intents: this.#intents })
+    const outcome = await runAgent({ ...this.#options, signal: this.signal, ...work, nextStepIndex, onRecord, intents: this.#intents })
     this.#usage = summedUsage(this.#usage, outcome.usage)
     return outcome
   }
@@ -259,7 +264,7 @@ export class AttemptContext implements BlockContext {
   }
 
   get #actions(): ActionContext {
-    this.#lent ??= attemptActions({ ...this.#options, onRecord: () => this.#actionCount++, intents: this.#intents })
+    this.#lent ??= attemptActions({ ...this.#options, signal: this.signal, onRecord: () => this.#actionCount++, intents: this.#intents })
     return this.#lent
   }
 

@@ -29,7 +29,7 @@ export class BlockJournal {
   readonly #open = new Map<string, BlockEntry>()
   readonly #ended: BlockEntry[] = []
   #begun: BlockEntry | null
-  #sequence = 0
+  #sequence: number
   #tasks = 0
   /** Whether the walk only comes by what earlier executions have done: nothing of that is told again. */
   #isReplaying = false
@@ -39,6 +39,7 @@ export class BlockJournal {
     this.#journal = options.journal
     this.#begun = options.begun
     if (options.begun !== null) this.#open.set(options.begun.runBlockId, options.begun)
+    this.#sequence = options.begun?.sequence ?? 0
     this.#run = options.run
     this.#ids = options.ids
     this.#time = options.time
@@ -58,7 +59,7 @@ export class BlockJournal {
   restore(history: RunHistory, tasks: number, goesOn: (label: string) => boolean): void {
     for (const row of history.open) this.#open.set(row.runBlockId, row)
     this.#ended.push(...history.ended(goesOn))
-    this.#sequence = history.rows.at(-1)?.sequence ?? 0
+    this.#sequence = history.rows.at(-1)?.sequence ?? this.#sequence
     this.#tasks = tasks
     this.#isReplaying = history.rows.length > 0
   }
@@ -67,9 +68,9 @@ export class BlockJournal {
   async begin(block: BlockDefinition, attempt: number, place: BlockPlace, intent: BlockEntry['intent'] = null): Promise<BlockEntry> {
     const begun = this.#begun
     this.#begun = null
-    const sequence = ++this.#sequence
-    if (begun !== null) return begun
+    if (begun?.label === block.label) return begun
     const runBlockId = this.#ids.next('rb')
+    const sequence = ++this.#sequence
     const entry: BlockEntry = {
       ...begunBlock({ runBlockId, run: this.#run, block, place, attempt, sequence, intent }),
       startedAt: this.#time.now(),

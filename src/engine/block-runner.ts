@@ -1,7 +1,7 @@
 import { type BlockResult, type BlockType, type ChildrenResult, failed, type RunChildrenParams, terminated } from '../blocks/index.js'
 import { type BlockDefinition, isLoopBlock } from '../definition/index.js'
 import { ActionError, BlockFailed, BlockTerminated, type Json, RunCanceledError, RunwrightError, TimeoutError } from '../errors/index.js'
-import { type Clock, forkAbort, raceAbort, sleep, type Timer } from '../runtime/index.js'
+import { type AbortFork, type Clock, forkAbort, raceAbort, sleep, type Timer } from '../runtime/index.js'
 import { AttemptContext } from './attempt-context.js'
 import type { BlockEntry } from './block-journal.js'
 import { pastOf } from './block-replay.js'
@@ -14,10 +14,11 @@ export interface RunBlockParams {
   readonly block: BlockDefinition
   /** The loop that the block is a child of; null at the top level. */
   readonly parentRunBlockId: string | null
-  readonly signal: AbortSignal
+  /** Ends it. */
+  readonly fork: AbortFork
   /** Where the walk goes on after the block, from the target of the branch that it took. */
   readonly nextBlock: (branchTaken: string | null) => string | null
-  readonly runChildren: (params: RunChildrenParams, entry: BlockEntry, signal: AbortSignal) => Promise<ChildrenResult>
+  readonly runChildren: (params: RunChildrenParams, entry: BlockEntry, fork: AbortFork) => Promise<ChildrenResult>
 }
 
 /** First pause before a retry, in milliseconds; doubles with each, up to the limit. */
@@ -42,20 +43,20 @@ export class BlockRunner {
    * itself cannot go on: canceled, suspended, taken over, storage gone.
    */
   async run(params: RunBlockParams): Promise<BlockResult> {
-    const { block, signal } = params
+    const { block, fork } = params
     const { scope, blocks, journal, environment, guard, history, time } = this.#state
     const place = {
       parentRunBlockId: params.parentRunBlockId,
       currentIndex: scope.currentIndex,
       currentValue: this.#redacted(scope.currentValue),
     }
-    signal.throwIfAborted()
+    fork.throwIfAborted()
     const visit = history.take({ ...place, label: block.label })
     const past = pastOf(this.#state, block, visit)
     if (past.result !== null) return past.result
     let { entry, attempt } = past
     for (let counted = past.counted + 1; ; counted++) {
-      signal.throwIfAborted()
+      fork.throwIfAborted()
       if (entry === null) {
         const intent = intentAtBegin(block, environment.registry.get(block.type), time.now())
         entry = await blocks.begin(block, ++attempt, place, intent)
@@ -63,7 +64,7 @@ export class BlockRunner {
       const result = this.#storable(block, await this.#attempt(params, entry))
       forgetPause(this.#state, entry)
       guard.attemptEnded()
-      const isRetried = counted <= block.maxRetries && !signal.aborted && (result.status === 'failed' || result.status === 'terminated')
+      const isRetried = counted <= block.maxRetries && !fork.isAborted && (result.status === 'failed' || result.status === 'terminated')
       if (!isRetried) {
         blocks.end(entry, result)
         scope.setOutput(block.label, result.status === 'completed' ? result.output : null)
@@ -73,7 +74,7 @@ export class BlockRunner {
       blocks.retry(entry, result, delayMs)
       entry = null
       await journal.commit()
-      await sleep(environment.clock, delayMs, signal)
+      await sleep(environment.clock, delayMs, fork.signal)
     }
   }
 
@@ -82,7 +83,7 @@ export class BlockRunner {
     const { environment, browser } = this.#state
     const type = environment.registry.get(block.type)
     if (type === undefined) return failed(`No block type "${block.type}" is registered`, 'UNKNOWN_BLOCK_TYPE')
-    const fork = forkAbort(params.signal)
+    const fork = forkAbort(params.fork)
     const timeoutSeconds = type.ownsTimeout ? null : (block.timeoutSeconds ?? environment.defaultBlockTimeoutSeconds)
     const timer =
       timeoutSeconds === null
@@ -93,17 +94,17 @@ export class BlockRunner {
           )
     try {
       if (type.needsBrowser) await raceAbort(browser.open(), fork.signal)
-      const context = new AttemptContext({ ...params, state: this.#state, entry, signal: fork.signal })
+      const context = new AttemptContext({ ...params, state: this.#state, entry, fork })
       const result = await settleOrAbandon({
         work: type.execute(block as Parameters<BlockType['execute']>[0], context),
-        signal: fork.signal,
+        fork,
         graceMs: isLoopBlock(block) ? 2 * ABORT_GRACE_MS : ABORT_GRACE_MS,
         clock: environment.clock,
       })
       if (!isBlockResult(result)) return failed(`Block type "${block.type}" gave no block result`, 'INVALID_BLOCK_RESULT')
-      return fork.signal.aborted && result.status !== 'completed' ? aborted(fork.signal.reason, result.output) : result
+      return fork.isAborted && result.status !== 'completed' ? aborted(fork.reason, result.output) : result
     } catch (cause) {
-      return fork.signal.aborted ? aborted(fork.signal.reason) : resultOfError(block, cause)
+      return fork.isAborted ? aborted(fork.reason) : resultOfError(block, cause)
     } finally {
       timer?.cancel()
       fork.dispose()
@@ -129,24 +130,34 @@ export class BlockRunner {
 
 interface BlockWork {
   readonly work: Promise<BlockResult>
-  readonly signal: AbortSignal
+  readonly fork: AbortFork
   readonly graceMs: number
   readonly clock: Clock
 }
 
 /** Waits for the block; once it is aborted, only as long as the grace allows. */
-function settleOrAbandon({ work, signal, graceMs, clock }: BlockWork): Promise<BlockResult> {
+function settleOrAbandon({ work, fork, graceMs, clock }: BlockWork): Promise<BlockResult> {
   return new Promise((resolve, reject) => {
     let timer: Timer | null = null
     const onAbort = () => {
-      timer = clock.setTimer(() => reject(signal.reason), graceMs)
+      timer = clock.setTimer(() => reject(fork.reason), graceMs)
     }
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', onAbort)
+    if (fork.isAborted) onAbort()
+    const stop = fork.onAbort(onAbort)
+    const end = () => {
+      stop()
       timer?.cancel()
-    })
+    }
+    work.then(
+      (result) => {
+        end()
+        resolve(result)
+      },
+      (error: unknown) => {
+        end()
+        reject(error)
+      },
+    )
   })
 }
 

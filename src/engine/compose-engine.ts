@@ -11,6 +11,7 @@ import { InProcessDispatcher } from './dispatcher.js'
 import type { EngineSettings } from './engine-options.js'
 import { EventFactory } from './event-factory.js'
 import { GuestActions } from './guest-actions.js'
+import { LocalRuns } from './local-runs.js'
 import { OwnRuns } from './own-runs.js'
 import { ParkedSessions } from './parked-sessions.js'
 import { expirePauses } from './people/pause-expiry.js'
@@ -38,7 +39,11 @@ export function composeEngine(settings: EngineSettings) {
   const storage = guardStorage(settings.storage)
   const ids = settings.ids ?? createIds({ clock })
   const bus = new TypedBus<RunEventType>(settings.onListenerError ?? logListenerErrors(logger))
-  const emit = (event: AnyEvent) => bus.emit(event)
+  const localRuns = new LocalRuns()
+  const emit = (event: AnyEvent) => {
+    localRuns.see(event)
+    bus.emit(event)
+  }
   const events = new EventFactory(ids)
   const registry = new BlockRegistry(settings.blocks)
   const scopePolicies = new ScopePolicies({ organization: settings.scopePolicy, guardrails: settings.guardrails, clock })
@@ -66,7 +71,7 @@ export function composeEngine(settings: EngineSettings) {
     credentials: settings.credentials,
   })
   const dispatch = composeDispatch({
-    ...{ storage, clock, logger, ids, events, emit, hostId, dispatcher, workflows },
+    ...{ storage, clock, logger, ids, events, emit, hostId, dispatcher, workflows, localRuns },
     leaseTtlMs: settings.leaseTtlMs,
     listeners: [webhooks, { ended: (run) => children.ended(run) }, { ended: (run) => pauses.over(run.workflowRunId) }],
   })
@@ -88,6 +93,7 @@ export function composeEngine(settings: EngineSettings) {
     children,
     ends,
     parked,
+    localRuns,
     artifacts,
     registry,
     handlers,
@@ -108,12 +114,13 @@ export function composeEngine(settings: EngineSettings) {
   const gates = new SubmitGates({ ...settings, storage })
   const submissions = new RunSubmissions({
     ...{ storage, workflows, sessions, scopePolicies, events, emit, ids, templates, gates },
+    starts: executor,
     onQueued: dispatch.onQueued,
   })
   dispatch.service.addLook({ what: 'pauses whose time is over', work: () => expirePauses({ storage, resumes }) })
   dispatch.service.addLook({ what: 'runs whose parent has ended', work: () => children.cancelOrphans() })
   dispatch.service.addLook({ what: 'sessions of paused runs', work: () => parked.sweep() })
-  const reader = new RunReader({ storage, clock })
+  const reader = new RunReader({ storage, clock, localRuns })
   const ownRuns = new OwnRuns({ workflows, submissions, dispatcher, hasAgent })
   const guests = new GuestActions({ storage, guestsOf: (workflowRunId) => executor.guestsOf(workflowRunId) })
   return {

@@ -1,5 +1,5 @@
 import { type AnyEvent, runStream } from '../events/index.js'
-import { type Random, systemRandom } from '../runtime/index.js'
+import { type AbortFork, type Random, systemRandom } from '../runtime/index.js'
 import type { RunBlockRow, RunRow } from '../storage/index.js'
 import { BlockJournal } from './block-journal.js'
 import { summarizeBlocks } from './block-summary.js'
@@ -24,7 +24,8 @@ export interface CreateRunStateParams {
   /** The run as it was claimed. */
   readonly run: RunRow
   readonly workflow: CompiledWorkflow
-  readonly signal: AbortSignal
+  /** Aborts with the execution. */
+  readonly control: AbortFork
   readonly random?: Random
   /** A commit was refused or failed: the execution cannot go on. */
   readonly onCommitFailed: (error: unknown) => void
@@ -41,7 +42,7 @@ export interface CreateRunStateParams {
 
 /** Puts together what one execution works with. */
 export function createRunState(params: CreateRunStateParams): RunState {
-  const { environment, run, workflow, signal } = params
+  const { environment, run, workflow, control } = params
   const { storage, clock, events, ids } = environment
   const time = new StorageTime(clock, run.modifiedAt)
   const stream = runStream(run.workflowRunId)
@@ -56,7 +57,7 @@ export function createRunState(params: CreateRunStateParams): RunState {
     providers: environment.credentials,
     run,
     nonce: random.bytes(16),
-    signal,
+    control,
   })
   const guard: RunGuard = new RunGuard({
     policies: environment.scopePolicies,
@@ -76,7 +77,7 @@ export function createRunState(params: CreateRunStateParams): RunState {
     now: () => time.now(),
     hasBegunBefore: params.hasBegunBefore,
     adopted: environment.parked.take(run.workflowRunId),
-    signal,
+    control,
     onLost: params.onBrowserLost,
     onNotGivenBack: (lease) => environment.parked.park(run, lease, browser.isPrivate),
     onPrivateSession: (browserSessionId) => journal.stageRun({ browserSessionId, ownsSession: true }),

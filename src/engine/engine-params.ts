@@ -167,13 +167,15 @@ export const runRefSchema = z.strictObject({ organizationId, workflowRunId: id }
 /** Names a run. */
 export type RunRef = z.input<typeof runRefSchema>
 
-/** Arguments of `waitForRun`. */
-export const waitForRunSchema = runRefSchema.extend({
+/** Options of a handle's `result`. */
+export const waitOptionsSchema = z.strictObject({
   /** How long to wait, in milliseconds. Without it, as long as the run takes. */
   timeoutMs: z.number().min(0).optional(),
   /** Ends the wait; the run itself goes on. */
   signal,
 })
+/** Arguments of `waitForRun`. */
+export const waitForRunSchema = runRefSchema.extend(waitOptionsSchema.shape)
 /** Arguments of {@link WorkflowEngine.waitForRun}. */
 export type WaitForRunParams = z.input<typeof waitForRunSchema>
 

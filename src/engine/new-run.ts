@@ -43,7 +43,7 @@ export interface NewRunParams {
 type Inherited = 'webhookCallbackUrl' | 'proxyLocation' | 'extraHttpHeaders' | 'totpIdentifier'
 
 /** The row of a run that was accepted: queued, its parameters coerced. Pure. */
-export function queuedRun(params: NewRunParams, parameters: Readonly<Record<string, Json>>, place: RunPlace): NewRow<RunRow> {
+export function queuedRun(params: NewRunParams, parameters: Readonly<Record<string, Json>>, place: RunPlace) {
   const { queuedAt, ...draft } = draftOf(params)
   const { wait } = params.request
   return {
@@ -55,7 +55,7 @@ export function queuedRun(params: NewRunParams, parameters: Readonly<Record<stri
     queuedAt,
     createdAt: storageNow(),
     modifiedAt: storageNow(),
-  }
+  } satisfies NewRow<RunRow>
 }
 
 /** The row and the result of a run that was refused when it was created, at `now`. Pure. */

@@ -50,7 +50,7 @@ export class OwnRuns {
     }
     const admission = runType === 'action' ? 'runAction' : 'runTask'
     const submitted = await submissions.submitOwn({ ...asked, admission, dryRun: request.dryRun ?? false }, workflow)
-    if (submitted.isNew) await dispatcher.dispatch(submitted.run.workflowRunId, { priority })
+    if (submitted.isNew && !submitted.hasBegun) await dispatcher.dispatch(submitted.run.workflowRunId, { priority })
     return submitted
   }
 

@@ -13,6 +13,9 @@ const RUNNABLE_TYPES: Readonly<Record<RunType, string>> = {
   action: 'action',
 }
 
+/** One for all runs without a browser, as an error takes as long to make as a block without work. */
+const ENDING = new NotRunningError('The run', 'ending')
+
 /** What an engine needs of a pool. */
 export type RunSessions = Pick<SessionPool, 'occupy' | 'createOccupied' | 'close' | 'start' | 'stop' | 'get' | 'hostId'> &
   ProfileSessions &
@@ -35,7 +38,7 @@ export interface RunBrowserOptions {
   /** What its requests are held to; null: nothing. */
   readonly networkPolicy: () => NetworkPolicy | null
   /** Aborts with the execution. */
-  readonly signal: AbortSignal
+  readonly control: AbortFork
   /** Called once when the lease is lost: the browser crashed, or the lease lapsed. */
   readonly onLost: (reason: unknown) => void
   /** Called with a lease that could not be given back, as often as that fails: somebody has to see to it. */
@@ -57,7 +60,7 @@ export class RunBrowser {
   constructor(options: RunBrowserOptions) {
     this.#options = options
     this.downloads = new DownloadCollector(options.clock)
-    this.#waiting = forkAbort(options.signal)
+    this.#waiting = forkAbort(options.control)
     if (options.adopted === null) return
     this.#lease = Promise.resolve(options.adopted)
     this.#hold(options.adopted)
@@ -97,8 +100,14 @@ export class RunBrowser {
 
   /** Ends the wait for a browser that is still on its way, and waits until it has come or not. */
   async settle(): Promise<void> {
-    this.#waiting.abort(new NotRunningError('The run', 'ending'))
+    this.#waiting.abort(this.#lease === null ? ENDING : new NotRunningError('The run', 'ending'))
     await this.#lease?.catch(() => {}) // whoever asked for the browser hears of it
+  }
+
+  /** Whether it has no browser, and none is on its way or left from before: nothing has to be done about it at the end. */
+  get isNone(): boolean {
+    const { run, hasBegunBefore } = this.#options
+    return this.#lease === null && !(hasBegunBefore && run.browserSessionId !== null)
   }
 
   /** Takes the session that an earlier execution still holds here, so that it can be given back; without one it does nothing. */

@@ -64,7 +64,7 @@ export class RunExecution {
     this.run = run
     this.#environment = environment
     this.#isFirst = kind === 'start'
-    this.#walk = forkAbort(this.#control.signal)
+    this.#walk = forkAbort(this.#control)
     this.#stage = this.#walk
     this.#state = createRunState({
       environment,
@@ -73,7 +73,7 @@ export class RunExecution {
       history: past.history,
       hasBegunBefore: !this.#isFirst,
       begun,
-      signal: this.#control.signal,
+      control: this.#control,
       onCommitFailed: (error) => this.#control.abort(error),
       onBrowserLost: (reason) => this.#stage.abort(reason),
       onSuspended: (reason) => this.#control.abort(reason),
@@ -81,7 +81,7 @@ export class RunExecution {
     const finallyLabel = workflow.finallyBlock?.label ?? null
     this.#plan = planRun({ kind, run, onHostLost: workflow.row.onHostLost, history: past.history, finallyLabel })
     this.#restore(past, finallyLabel)
-    this.guests = new RunGuests(this.#state, this.#control.signal)
+    this.guests = new RunGuests(this.#state, this.#control)
   }
 
   /** Aborts the run: its outcome will be canceled. The request must have been recorded already. */
@@ -101,7 +101,7 @@ export class RunExecution {
    * finished is finished.
    */
   stop(): void {
-    if (this.#isFinishing || this.#control.signal.aborted) return
+    if (this.#isFinishing || this.#control.isAborted) return
     const { workflow, journal } = this.#state
     if (workflow.row.onHostLost === 'fail' || this.#plan.kind === 'finish') {
       const reason = new BlockFailed('the host that executed the run was stopped', { code: HOST_LOST })
@@ -137,7 +137,7 @@ export class RunExecution {
 
   /** Why the run goes on without this execution; null: it does not. */
   get #suspension(): RunSuspendedError | null {
-    const { reason } = this.#control.signal
+    const { reason } = this.#control
     return reason instanceof RunSuspendedError ? reason : null
   }
 
@@ -180,7 +180,7 @@ export class RunExecution {
     try {
       return await (this.#plan.kind === 'finish' ? this.#finish(this.#plan) : this.#runBlocks())
     } catch (error) {
-      const outcome = this.#outcomeOfAbort(this.#control.signal.aborted ? this.#control.signal.reason : error)
+      const outcome = this.#outcomeOfAbort(this.#control.isAborted ? this.#control.reason : error)
       return this.#pending === null ? outcome : afterFinally(this.#pending, outcome)
     }
   }
@@ -217,15 +217,15 @@ export class RunExecution {
   /** Secrets and the named session; what fails here before the first block has no finally block. */
   async #setUp(): Promise<RunOutcome | null> {
     const { workflow, secrets, browser, guard } = this.#state
-    const { signal } = this.#walk
+    const walk = this.#walk
     try {
-      signal.throwIfAborted()
+      walk.throwIfAborted()
       void guard.scope // a policy that cannot be held ends the run before it begins
-      await raceAbort(fetchAllSecrets(secrets, workflow.definition.parameters), signal)
-      if (browser.isGiven) await raceAbort(browser.open(), signal)
+      if (secrets.variables.size > 0) await raceAbort(fetchAllSecrets(secrets, workflow.definition.parameters), walk.signal)
+      if (browser.isGiven) await raceAbort(browser.open(), walk.signal)
       return null
     } catch (error) {
-      if (signal.aborted) return this.#outcomeOfAbort(signal.reason)
+      if (walk.isAborted) return this.#outcomeOfAbort(walk.reason)
       const code = error instanceof RunwrightError ? error.code : 'SETUP_FAILED'
       return this.#isFirst ? outcomes.setupFailed(messageOf(error), code) : outcomes.failed(messageOf(error), code)
     }
@@ -233,16 +233,14 @@ export class RunExecution {
 
   async #walkBlocks(): Promise<RunOutcome> {
     const { workflow, run } = this.#state
-    const { signal } = this.#walk
+    const walk = this.#walk
     try {
       const walker = new Walker(this.#state)
       const result =
-        run.blockLabels === null
-          ? await walker.walk(workflow.level, signal)
-          : await walker.runList(this.#whitelist(run.blockLabels), signal)
-      return signal.aborted ? this.#outcomeOfAbort(signal.reason) : outcomeOfLevel(result)
+        run.blockLabels === null ? await walker.walk(workflow.level, walk) : await walker.runList(this.#whitelist(run.blockLabels), walk)
+      return walk.isAborted ? this.#outcomeOfAbort(walk.reason) : outcomeOfLevel(result)
     } catch (error) {
-      return this.#outcomeOfAbort(signal.aborted ? signal.reason : error)
+      return this.#outcomeOfAbort(walk.isAborted ? walk.reason : error)
     }
   }
 
@@ -259,18 +257,18 @@ export class RunExecution {
     this.#pending = pending
     if (finallyBlock === null) return pending
     journal.stageRun({ pendingOutcome: toPending(this.#redacted(pending)) })
-    const fork = forkAbort(this.#control.signal)
+    const fork = forkAbort(this.#control)
     this.#stage = fork
     const limitMs = (workflow.row.finallyTimeoutSeconds ?? DEFAULT_FINALLY_TIMEOUT_SECONDS) * 1_000
     const onTimeout = () => fork.abort(new TimeoutError('The finally block', limitMs, { code: 'FINALLY_TIMED_OUT' }))
     const timer = environment.clock.setTimer(onTimeout, limitMs)
     try {
-      const result = await new Walker(this.#state).runList([finallyBlock], fork.signal)
-      this.#control.signal.throwIfAborted()
+      const result = await new Walker(this.#state).runList([finallyBlock], fork)
+      this.#control.throwIfAborted()
       return afterFinally(pending, outcomeOfLevel(result))
     } catch (error) {
-      if (this.#control.signal.aborted || !fork.signal.aborted) throw error
-      return finallyBlock.continueOnFailure ? pending : afterFinally(pending, outcomeOfError(fork.signal.reason))
+      if (this.#control.isAborted || !fork.isAborted) throw error
+      return finallyBlock.continueOnFailure ? pending : afterFinally(pending, outcomeOfError(fork.reason))
     } finally {
       timer.cancel()
       fork.dispose()

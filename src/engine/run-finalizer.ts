@@ -22,11 +22,10 @@ type Refusal = Extract<CommitResult, { ok: false }>
  */
 export async function finishRun(state: RunState, outcome: RunOutcome): Promise<void> {
   const { browser, environment } = state
-  await boundedly(state, 'settled', () => browser.settle()) // none begins any more
-  await boundedly(state, 'reclaimed', () => browser.reclaim())
-  let decided = await recordPending(state, outcome)
-  await boundedly(state, 'saved', () => browser.saveState())
-  await boundedly(state, 'closed', () => browser.closePrivate())
+  let decided = outcome
+  if (browser.isNone)
+    void browser.settle() // none begins any more
+  else decided = await closeBrowser(state, outcome)
   closeOpenBlocks(state, decided)
   const lease = browser.isPrivate ? null : browser.lease
   let releases = lease?.releaseWrites() ?? []
@@ -45,6 +44,17 @@ export async function finishRun(state: RunState, outcome: RunOutcome): Promise<v
     lease?.markReleased(committed !== null && releases.length > 0, events)
   }
   environment.ends.ended(committed.rows[0]?.[0] as RunRow)
+}
+
+/** Gives the outcome that holds then. */
+async function closeBrowser(state: RunState, outcome: RunOutcome): Promise<RunOutcome> {
+  const { browser } = state
+  await boundedly(state, 'settled', () => browser.settle()) // none begins any more
+  await boundedly(state, 'reclaimed', () => browser.reclaim())
+  const decided = await recordPending(state, outcome)
+  await boundedly(state, 'saved', () => browser.saveState())
+  await boundedly(state, 'closed', () => browser.closePrivate())
+  return decided
 }
 
 /**

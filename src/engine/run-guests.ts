@@ -26,6 +26,9 @@ interface GuestPlace {
 /** Time that guests have to stop when their run ends, in milliseconds. */
 const END_GRACE_MS = 250
 
+/** One for all runs without guests. */
+const ENDED = new RunNotRunningError('', 'ending')
+
 /**
  * Actions from outside, performed in a run that goes on beside what it does itself: under its lease, its scope and its redaction, and
  * recorded in it.
@@ -36,9 +39,9 @@ export class RunGuests {
   readonly #fork: AbortFork
   readonly #working = new Set<Promise<unknown>>()
 
-  constructor(state: RunState, signal: AbortSignal) {
+  constructor(state: RunState, control: AbortFork) {
     this.#state = state
-    this.#fork = forkAbort(signal)
+    this.#fork = forkAbort(control)
   }
 
   /**
@@ -47,9 +50,9 @@ export class RunGuests {
    */
   async perform(single: SingleAction, request: GuestRequest): Promise<SingleActionResult> {
     const { run, browser } = this.#state
-    if (this.#fork.signal.aborted) throw new RunNotRunningError(run.workflowRunId, 'ending')
+    if (this.#fork.isAborted) throw new RunNotRunningError(run.workflowRunId, 'ending')
     if (browser.lease === null) throw new RunWithoutBrowserError(run.workflowRunId)
-    const fork = forkAbort(this.#fork.signal, request.signal)
+    const fork = forkAbort(this.#fork, request.signal)
     const work = this.#place(fork.signal, (context, at) => this.#perform(single, request, context, at))
     this.#working.add(work)
     try {
@@ -65,7 +68,8 @@ export class RunGuests {
 
   /** The run ends: no more guests, and those that act are stopped. Waits for them as long as the grace allows; never rejects. */
   async end(): Promise<void> {
-    this.#fork.abort(new RunNotRunningError(this.#state.run.workflowRunId, 'ending'))
+    // an error takes as long to make as a block without work
+    this.#fork.abort(this.#working.size === 0 ? ENDED : new RunNotRunningError(this.#state.run.workflowRunId, 'ending'))
     this.#fork.dispose()
     if (this.#working.size === 0) return
     await new Promise<void>((resolve) => {

@@ -99,7 +99,7 @@ export class RunJournal {
       this.#cancelFlush() // what it was for is written here
       const waiting = this.#take()
       if (waiting.writes.length === 0 && Object.keys(waiting.runChanges).length === 0) return
-      const result = await this.#commit(this.#holds(), waiting.runChanges, waiting.writes).catch((error: unknown) => {
+      const result = await this.#commit(this.#holds(), waiting.runChanges, waiting.writes, { isRunRead: false }).catch((error: unknown) => {
         this.#putBack(waiting)
         throw error
       })
@@ -204,10 +204,11 @@ export class RunJournal {
     return next
   }
 
-  async #commit(where: Where<RunRow>, set: Changes<RunRow>, writes: readonly Write[]): Promise<CommitResult> {
+  /** The run's row comes back where it is read, those of the other writes never. */
+  async #commit(where: Where<RunRow>, set: Changes<RunRow>, writes: readonly Write[], { isRunRead = true } = {}): Promise<CommitResult> {
     const { storage, run, emit } = this.#options
     const guard: Write = { op: 'update', table: 'runs', id: run.workflowRunId, where, set: { ...set, modifiedAt: storageNow() } }
-    const result = await storage.commit([guard, ...writes])
+    const result = await storage.commit([isRunRead ? guard : unread(guard), ...writes.map(unread)])
     if (result.ok) for (const event of result.events.flat()) emit(event as AnyEvent)
     return result
   }
@@ -253,6 +254,9 @@ interface Waiting {
   readonly writes: readonly Write[]
   readonly runChanges: Changes<RunRow>
 }
+
+/** A write whose row is not sent back. */
+const unread = (write: Write): Write => (write.op === 'insert' || write.op === 'update' ? { ...write, returning: false } : write)
 
 const isRefusal = (error: unknown) => error instanceof RunCanceledError || error instanceof RunLeaseLostError
 const rowId = (table: TableName, row: Readonly<Record<string, unknown>>) => String(row[tableOf(table).primaryKey])

@@ -3,8 +3,10 @@ import { type AnyEvent, type EventPayload, type RunResult, runStream } from '../
 import { type Clock, withDeadline } from '../runtime/index.js'
 import { type DeliveryStatus, type RunRow, type RunStatus, readStream, type Storage } from '../storage/index.js'
 import type { ListRunsRequest } from './engine-params.js'
+import { LocalRuns } from './local-runs.js'
 import { presentPause, type RunPause } from './people/run-pause.js'
-import { isFinalStatus } from './run-status.js'
+import { endOfRun } from './run-end.js'
+import { isFinalEvent, isFinalStatus } from './run-status.js'
 
 /** What only engines need of a run's row. */
 type Internal =
@@ -24,8 +26,6 @@ export type Run = Readonly<Omit<RunRow, Internal>> & {
   readonly pause: RunPause | null
 }
 
-const FINAL_EVENTS: ReadonlySet<string> = new Set(['run.completed', 'run.failed', 'run.terminated', 'run.canceled', 'run.timed_out'])
-
 export interface ReadEventsParams {
   readonly organizationId: string
   readonly workflowRunId: string
@@ -39,10 +39,12 @@ export interface ReadEventsParams {
 export class RunReader {
   readonly #storage: Storage
   readonly #clock: Clock
+  readonly #localRuns: LocalRuns
 
-  constructor(options: { readonly storage: Storage; readonly clock: Clock }) {
+  constructor(options: { readonly storage: Storage; readonly clock: Clock; readonly localRuns?: LocalRuns }) {
     this.#storage = options.storage
     this.#clock = options.clock
+    this.#localRuns = options.localRuns ?? new LocalRuns()
   }
 
   /** @throws {RunNotFoundError} */
@@ -87,7 +89,7 @@ export class RunReader {
       if (!includeAfterFinal && event.type.startsWith('webhook.')) return // the final event was before `after`
       yield event
       if (isDeliveryEnd(event)) return
-      if (FINAL_EVENTS.has(event.type) && !(includeAfterFinal && (await this.#deliveryOf(workflowRunId)) !== null)) return
+      if (isFinalEvent(event.type) && !(includeAfterFinal && (await this.#deliveryOf(workflowRunId)) !== null)) return
     }
   }
 
@@ -124,11 +126,14 @@ export class RunReader {
     readonly workflowRunId: string
     readonly timeoutMs?: number | undefined
     readonly signal?: AbortSignal | undefined
+    /** That it exists, and whose it is, needs no asking: its handle is held. @default false */
+    readonly isKnown?: boolean
   }): Promise<RunResult> {
-    const { timeoutMs, signal, ...ref } = params
-    const wait = async (until: AbortSignal | undefined): Promise<RunResult> => {
-      for await (const event of this.events({ ...ref, signal: until })) if (FINAL_EVENTS.has(event.type)) return event.payload as RunResult
-      throw new RunNotFoundError(params.workflowRunId)
+    const { timeoutMs, signal, workflowRunId, isKnown = false } = params
+    const options = { storage: this.#storage, clock: this.#clock, localRuns: this.#localRuns }
+    const wait = async (until: AbortSignal | undefined) => {
+      if (!isKnown) await this.get(params)
+      return endOfRun(options, workflowRunId, until)
     }
     if (timeoutMs === undefined) return wait(signal)
     const onTimeout = () => new TimeoutError(`Waiting for run ${params.workflowRunId}`, timeoutMs, { code: 'RUN_WAIT_TIMEOUT' })

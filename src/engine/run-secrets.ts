@@ -1,4 +1,5 @@
 import { type Parameter, SecretReferences } from '../definition/index.js'
+import type { AbortFork } from '../runtime/index.js'
 import type { RunRow } from '../storage/index.js'
 import { type CredentialProvider, fetchSecret } from './credentials.js'
 
@@ -8,12 +9,12 @@ export interface RunSecretsParams {
   readonly run: RunRow
   /** 16 random bytes, new for each execution. */
   readonly nonce: Uint8Array
-  readonly signal: AbortSignal
+  readonly control: Pick<AbortFork, 'signal'>
 }
 
 /** The secrets of one execution, as references; nothing is asked of a provider yet. */
 export function createSecrets(params: RunSecretsParams): SecretReferences {
-  const { providers, run, signal } = params
+  const { providers, run, control } = params
   const declared = declaredSecrets(params.parameters)
   return new SecretReferences({
     keys: [...declared.keys()],
@@ -21,7 +22,7 @@ export function createSecrets(params: RunSecretsParams): SecretReferences {
     credentialOf: async (key) => {
       const secret = declared.get(key)
       if (secret === undefined) throw new TypeError(`No secret parameter "${key}"`)
-      return fetchSecret({ secret, providers, organizationId: run.organizationId, signal })
+      return fetchSecret({ secret, providers, organizationId: run.organizationId, signal: control.signal })
     },
   })
 }

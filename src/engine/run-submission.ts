@@ -9,12 +9,13 @@ import {
 } from '../errors/index.js'
 import { type AnyEvent, runStream } from '../events/index.js'
 import type { Ids } from '../runtime/index.js'
-import type { NewEvent, NewRow, RunRow, Storage, Write } from '../storage/index.js'
+import type { CommitResult, NewEvent, NewRow, RunBlockRow, RunRow, Storage, Write } from '../storage/index.js'
 import type { CompiledWorkflow } from './compiled-workflow.js'
-import { announceDependent, placeOf, type RunPlace } from './dispatch/run-places.js'
+import { announceDependent, placeOf } from './dispatch/run-places.js'
 import type { SubmitGates } from './dispatch/submit-gates.js'
 import type { EventFactory } from './event-factory.js'
 import { type NewRunParams, queuedRun, type RunRequest, refusedRun } from './new-run.js'
+import type { NewStart, NewStarts } from './new-start.js'
 import type { RunSessions } from './run-browser.js'
 import type { AuthorizationRequest } from './run-ports.js'
 import type { ScopePolicies } from './scope-policies.js'
@@ -31,7 +32,8 @@ export interface RunSubmissionsOptions {
   readonly ids: Ids
   readonly templates: Templates
   readonly gates: SubmitGates
-  /** Called for every run that was queued. */
+  readonly starts: NewStarts
+  /** Called for every run that was queued and is to be dispatched. */
   readonly onQueued: (run: RunRow) => void
 }
 
@@ -39,6 +41,8 @@ export interface RunSubmissionsOptions {
 export interface Submitted {
   readonly run: RunRow
   readonly isNew: boolean
+  /** Whether it has begun with the commit that stored it: there is nothing to dispatch. */
+  readonly hasBegun: boolean
 }
 
 /** Writes that go with the one that stores a run. */
@@ -97,7 +101,7 @@ export class RunSubmissions {
     if (admission === undefined) return accept()
     const findExisting = async () => {
       const run = await this.#findByKey(request)
-      return run === undefined ? null : { run, isNew: false }
+      return run === undefined ? null : known(run)
     }
     return this.#options.gates.admit({ request: askedFor(request, admission), idempotencyKey, findExisting, accept })
   }
@@ -115,13 +119,15 @@ export class RunSubmissions {
       throw error
     }
     const place = await placeOf({ storage, templates, request, workflow: workflow.row, parameters })
-    const run = await this.#insertQueued(params, parameters, place, own)
+    const row = queuedRun(params, parameters, place)
+    const start = this.#options.starts.begin(row, compiled(workflow))
+    const run = start === null ? await this.#insertQueued(params, row, own) : await this.#insertBegun(params, row, own, start)
     if (run !== null) {
-      onQueued(run)
-      return { run, isNew: true }
+      if (start === null) onQueued(run)
+      return { run, isNew: true, hasBegun: start !== null }
     }
     const existing = await this.#findByKey(request)
-    if (existing !== undefined) return { run: existing, isNew: false }
+    if (existing !== undefined) return known(existing)
     throw new StorageError('A run could be neither stored nor found by its idempotency key', {
       code: 'STORAGE_FAILED',
       details: { idempotencyKey: request.idempotencyKey },
@@ -129,18 +135,30 @@ export class RunSubmissions {
   }
 
   /** A run whose dependency ends in this very moment need not wait for it. */
-  async #insertQueued(
-    params: NewRunParams,
-    parameters: Readonly<Record<string, Json>>,
-    place: RunPlace,
-    own: readonly Write[],
-  ): Promise<RunRow | null> {
+  async #insertQueued(params: NewRunParams, row: QueuedRun, own: readonly Write[]): Promise<RunRow | null> {
     const { dependsOnWorkflowRunId } = params.request
-    const row = (isParked: boolean) => queuedRun(params, parameters, { ...place, isParked })
-    if (!place.isParked || dependsOnWorkflowRunId === undefined) return this.#insert(row(false), params, this.#queued(params), own)
+    const queued = [this.#queued(params)]
+    if (!row.isParked || dependsOnWorkflowRunId === undefined) return rowOf(await this.#insert(row, params, queued, own))
     const announced = [...own, announceDependent(dependsOnWorkflowRunId)]
-    const run = await this.#insert(row(true), params, this.#queued(params), announced, announced.length)
-    return run === 'refused' ? this.#insert(row(false), params, this.#queued(params), own) : run
+    const inserted = await this.#insert(row, params, queued, announced, announced.length)
+    return rowOf(inserted === 'refused' ? await this.#insert({ ...row, isParked: false }, params, queued, own) : inserted)
+  }
+
+  /** The run begins with this commit, and with it its first block where nothing has to be done before. */
+  async #insertBegun(params: NewRunParams, row: QueuedRun, own: readonly Write[], start: NewStart): Promise<RunRow | null> {
+    const blocks: Write[] = start.block === null ? [] : [{ op: 'insert', table: 'run_blocks', row: start.block }]
+    let inserted: Inserted | null | 'refused'
+    try {
+      const events = [this.#queued(params), ...start.events]
+      inserted = await this.#insert({ ...row, ...start.changes }, params, events, [...own, ...blocks])
+    } catch (error) {
+      start.failed()
+      throw error
+    }
+    const run = rowOf(inserted)
+    if (run === null || inserted === null || inserted === 'refused') start.refused()
+    else start.stored(run, blocks.length === 0 ? null : (inserted[own.length + 1]?.[0] as RunBlockRow))
+    return run
   }
 
   async #authorize(request: Omit<RunRequest, 'workflowPermanentId' | 'parameters'> & { workflowPermanentId?: string }): Promise<void> {
@@ -179,36 +197,27 @@ export class RunSubmissions {
     const { row, result } = refusedRun(params, error, await storage.now())
     const inserts = own.filter((write) => write.op === 'insert')
     const failed = events.create(params.request.organizationId, 'run.failed', result)
-    await this.#insert(row, params, failed, [...inserts, ...terminalWrites(row, result, ids)])
+    await this.#insert(row, params, [failed], [...inserts, ...terminalWrites(row, result, ids)])
     error.workflowRunId = params.workflowRunId
   }
 
-  /** Null when a run with the same idempotency key exists. */
-  async #insert(row: NewRow<RunRow>, params: NewRunParams, event: NewEvent, own: readonly Write[]): Promise<RunRow | null>
-  /** `refused`: the write at `refusable` did not hold. */
+  /** The rows of each write. Null when a run with the same idempotency key exists. `refused`: the write at `refusable` did not hold. */
   async #insert(
     row: NewRow<RunRow>,
     params: NewRunParams,
-    event: NewEvent,
-    own: readonly Write[],
-    refusable: number,
-  ): Promise<RunRow | null | 'refused'>
-  async #insert(
-    row: NewRow<RunRow>,
-    params: NewRunParams,
-    event: NewEvent,
+    events: readonly NewEvent[],
     own: readonly Write[],
     refusable?: number,
-  ): Promise<RunRow | null | 'refused'> {
+  ): Promise<Inserted | null | 'refused'> {
     const { storage, emit } = this.#options
     const result = await storage.commit([
       { op: 'insert', table: 'runs', row },
       ...own,
-      { op: 'append', stream: runStream(params.workflowRunId), events: [this.#created(params), event] },
+      { op: 'append', stream: runStream(params.workflowRunId), events: [this.#created(params), ...events] },
     ])
     if (result.ok) {
       for (const appended of result.events.flat()) emit(appended as AnyEvent)
-      return result.rows[0]?.[0] as RunRow
+      return result.rows
     }
     if (result.constraint === 'runs_idempotency_key') return null
     if (result.index === refusable) return 'refused'
@@ -245,6 +254,15 @@ export class RunSubmissions {
     })
   }
 }
+
+type QueuedRun = ReturnType<typeof queuedRun>
+type Inserted = Extract<CommitResult, { ok: true }>['rows']
+
+const rowOf = (inserted: Inserted | null | 'refused') => (Array.isArray(inserted) ? (inserted[0]?.[0] as RunRow) : null)
+const known = (run: RunRow): Submitted => ({ run, isNew: false, hasBegun: false })
+
+/** A workflow that is loaded is compiled; one that a run brings is not stored yet. */
+const compiled = (workflow: NewRunParams['workflow']) => ('level' in workflow ? (workflow as CompiledWorkflow) : null)
 
 /** What authorizer and rate limiter are told. Pure. */
 function askedFor(

@@ -1,5 +1,6 @@
 import { type ChildRun, type ChildrenResult, MAX_BLOCKS_PER_ITERATION, type RunChildrenParams } from '../blocks/index.js'
 import { type BlockDefinition, nextAfter } from '../definition/index.js'
+import type { AbortFork } from '../runtime/index.js'
 import type { BlockEntry } from './block-journal.js'
 import { BlockRunner, type RunBlockParams } from './block-runner.js'
 import { type Level, levelOf } from './compiled-workflow.js'
@@ -18,7 +19,7 @@ export class Walker {
   /** Walks a level along its graph until a block stops it. */
   async walk(
     level: Level,
-    signal: AbortSignal,
+    fork: AbortFork,
     parent: { readonly runBlockId: string; readonly limit: number } | null = null,
   ): Promise<ChildrenResult> {
     const children: ChildRun[] = []
@@ -27,7 +28,7 @@ export class Walker {
       if (block === undefined) throw new TypeError(`The graph leads to "${label}", which is no block of its level`)
       if (parent !== null && children.length === parent.limit) return { children, stoppedBy: null, exceededLimit: true }
       const nextBlock = (branchTaken: string | null) => nextAfter(level.graph, block.label, branchTaken)
-      const child = await this.#run({ block, signal, parentRunBlockId: parent?.runBlockId ?? null, nextBlock })
+      const child = await this.#run({ block, fork, parentRunBlockId: parent?.runBlockId ?? null, nextBlock })
       children.push(child)
       const stoppedBy = stopsLevel(child)
       if (stoppedBy !== null) return { children, stoppedBy, exceededLimit: false }
@@ -37,11 +38,11 @@ export class Walker {
   }
 
   /** Runs blocks as a plain list; conditionals do not route. */
-  async runList(blocks: readonly BlockDefinition[], signal: AbortSignal): Promise<ChildrenResult> {
+  async runList(blocks: readonly BlockDefinition[], fork: AbortFork): Promise<ChildrenResult> {
     const children: ChildRun[] = []
     for (const [index, block] of blocks.entries()) {
       const nextBlock = () => blocks[index + 1]?.label ?? null
-      const child = await this.#run({ block, signal, parentRunBlockId: null, nextBlock })
+      const child = await this.#run({ block, fork, parentRunBlockId: null, nextBlock })
       children.push(child)
       const stoppedBy = stopsLevel(child)
       if (stoppedBy !== null) return { children, stoppedBy, exceededLimit: false }
@@ -53,9 +54,9 @@ export class Walker {
     return { block: params.block, result: await this.#runner.run({ ...params, runChildren: this.#runChildren }) }
   }
 
-  readonly #runChildren = (params: RunChildrenParams, entry: BlockEntry, signal: AbortSignal): Promise<ChildrenResult> =>
+  readonly #runChildren = (params: RunChildrenParams, entry: BlockEntry, fork: AbortFork): Promise<ChildrenResult> =>
     this.#state.scope.inLoop({ index: params.currentIndex, current: params.current }, () =>
-      this.walk(levelOf(params.blocks), signal, { runBlockId: entry.runBlockId, limit: MAX_BLOCKS_PER_ITERATION }),
+      this.walk(levelOf(params.blocks), fork, { runBlockId: entry.runBlockId, limit: MAX_BLOCKS_PER_ITERATION }),
     )
 }
 

@@ -24,6 +24,7 @@ import {
   startRunSchema,
   type WaitForRunParams,
   waitForRunSchema,
+  waitOptionsSchema,
 } from './engine-params.js'
 import { OrganizationEngine } from './organization-engine.js'
 import type { RunSessions } from './run-browser.js'
@@ -121,8 +122,8 @@ export class WorkflowEngine extends WorkflowCalls {
     const organizationId = this.organizationOf(request)
     this.#assertRunning()
     await this.#parts.webhooks.assertDeliverable({ ...request, organizationId })
-    const { run, isNew } = await this.#parts.submissions.submit({ ...request, organizationId, admission: 'startRun' })
-    if (isNew) await this.#parts.dispatcher.dispatch(run.workflowRunId, { priority: run.priority })
+    const { run, isNew, hasBegun } = await this.#parts.submissions.submit({ ...request, organizationId, admission: 'startRun' })
+    if (isNew && !hasBegun) await this.#parts.dispatcher.dispatch(run.workflowRunId, { priority: run.priority })
     return this.#handle(organizationId, run.workflowRunId)
   }
 
@@ -138,8 +139,8 @@ export class WorkflowEngine extends WorkflowCalls {
     const blocks = { ...request, organizationId, runType: 'block', runWith: 'agent', debugSessionId, admission: 'startRun' } as const
     const submitted = await this.#parts.submissions.submitWith(blocks, companions)
     if (submitted === null) return null
-    const { run, isNew } = submitted
-    if (isNew) await this.#parts.dispatcher.dispatch(run.workflowRunId, { priority: run.priority })
+    const { run, isNew, hasBegun } = submitted
+    if (isNew && !hasBegun) await this.#parts.dispatcher.dispatch(run.workflowRunId, { priority: run.priority })
     return this.#handle(organizationId, run.workflowRunId)
   }
 
@@ -342,7 +343,10 @@ export class WorkflowEngine extends WorkflowCalls {
   #handle(organizationId: string, workflowRunId: string): RunHandle {
     const ref = { organizationId, workflowRunId }
     return new RunHandle(workflowRunId, {
-      result: (options) => this.waitForRun({ ...ref, ...options }),
+      result: (options) => {
+        const { timeoutMs, signal } = parseArgument(waitOptionsSchema, options, 'result')
+        return this.#parts.reader.waitFor({ organizationId, workflowRunId, timeoutMs, signal, isKnown: true })
+      },
       events: (options) => this.events({ ...ref, ...options }),
       cancel: (by) => this.cancel({ ...ref, by }),
       resume: (answer) => this.resume({ ...ref, ...answer }),

@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/index.js'
 import type { BrowserState } from '../sessions/browser-state.js'
 import { originOf, readTabStorage, restoreTabStorage, visitOrigins } from './session-storage.js'
 
+type StateCookies = BrowserState['cookies']
 type StorageState = Exclude<Parameters<BrowserContext['setStorageState']>[0], string>
 
 export const NO_STATE: BrowserState = { cookies: [], origins: [], sessionStorage: [], knownOrigins: [] }
@@ -11,18 +12,32 @@ export const NO_STATE: BrowserState = { cookies: [], origins: [], sessionStorage
 export class BrowserStateKeeper {
   readonly #context: BrowserContext
   readonly #clock: Clock
+  readonly #fills: boolean
   #restored: BrowserState
   /** Origins that a tab has shown since the launch: what was restored of their sessionStorage is what they make of it now. */
   readonly #shown = new Set<string>()
 
-  constructor(parts: { readonly context: BrowserContext; readonly clock: Clock; readonly restored: BrowserState | null }) {
+  /** @param parts.spec - `state` is what is put back; with `fillsState`, only where there is nothing of it */
+  constructor(parts: {
+    readonly context: BrowserContext
+    readonly clock: Clock
+    readonly spec: { readonly state?: BrowserState | null; readonly fillsState?: boolean }
+  }) {
     this.#context = parts.context
     this.#clock = parts.clock
-    this.#restored = parts.restored ?? NO_STATE
+    this.#restored = parts.spec.state ?? NO_STATE
+    this.#fills = parts.spec.fillsState === true
   }
 
   /** Puts the state back, before anybody sees a page, and begins to follow what is shown. Part of the launch. */
   async restore(): Promise<void> {
+    if (this.#fills) await this.#fill()
+    else await this.#replace()
+    for (const page of this.#context.pages()) this.#follow(page)
+    this.#context.on('page', (page) => this.#follow(page))
+  }
+
+  async #replace(): Promise<void> {
     const { cookies, origins, sessionStorage, knownOrigins } = this.#restored
     // `setStorageState` forgets the cookies that are there: those of a user-data folder must stay
     if (origins.length > 0) await this.#context.setStorageState({ cookies, origins } as unknown as StorageState)
@@ -32,10 +47,25 @@ export class BrowserStateKeeper {
     const withTabs = new Set(sessionStorage.map(({ origin }) => origin))
     await visitOrigins(
       this.#context,
-      knownOrigins.filter((origin) => originOf(`${origin}/`) === origin && !withTabs.has(origin)),
+      knownOrigins.filter((origin) => isOrigin(origin) && !withTabs.has(origin)),
     )
-    for (const page of this.#context.pages()) this.#follow(page)
-    this.#context.on('page', (page) => this.#follow(page))
+  }
+
+  /**
+   * Into a user-data folder that was in use, and whose browser may have been killed before it wrote cookies and localStorage down: what is
+   * there stays. IndexedDB needs nothing: its writes are with the system at once.
+   */
+  async #fill(): Promise<void> {
+    const { cookies, origins, sessionStorage, knownOrigins } = this.#restored
+    const missing = missingCookies(cookies, (await this.#context.cookies()) as StateCookies)
+    if (missing.length > 0) await this.#context.addCookies(missing as StorageState['cookies'])
+    const tabs = new Map(sessionStorage.map(({ origin, items }) => [origin, items]))
+    const sites = new Map(origins.map(({ origin, localStorage = [] }) => [origin, localStorage]))
+    // all of them, as Playwright reads the storage of origins that it has seen
+    const all = new Set([...sites.keys(), ...tabs.keys(), ...knownOrigins])
+    await visitOrigins(this.#context, [...all].filter(isOrigin), async (page, origin) => {
+      await page.evaluate(`(${FILL})(${JSON.stringify(sites.get(origin) ?? [])}, ${JSON.stringify(tabs.get(origin) ?? [])})`)
+    })
   }
 
   /** Cookies, localStorage and IndexedDB of every origin that was visited or restored, and sessionStorage of the open documents. */
@@ -60,4 +90,18 @@ export class BrowserStateKeeper {
       if (origin !== null) this.#shown.add(origin)
     })
   }
+}
+
+const isOrigin = (origin: string) => originOf(`${origin}/`) === origin
+
+const FILL = `(items, tabItems) => {
+  if (localStorage.length === 0) for (const { name, value } of items) localStorage.setItem(name, value)
+  for (const [key, value] of tabItems) sessionStorage.setItem(key, value)
+}`
+
+/** Those of a state that a browser has under no value. Pure. */
+export function missingCookies(state: StateCookies, present: StateCookies): StateCookies {
+  const keyOf = ({ name, domain, path, partitionKey = '' }: StateCookies[number]) => JSON.stringify([name, domain, path, partitionKey])
+  const keys = new Set(present.map(keyOf))
+  return state.filter((cookie) => !keys.has(keyOf(cookie)))
 }

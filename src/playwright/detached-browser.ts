@@ -57,7 +57,7 @@ export async function connectDetached(params: DetachedBrowserParams): Promise<Pl
     if (spec.extraHttpHeaders !== undefined) await context.setExtraHTTPHeaders({ ...spec.extraHttpHeaders })
     context.on('page', (page) => controls.prepare(page).catch(() => {})) // closed at once
     await Promise.all(context.pages().map((page) => controls.prepare(page)))
-    const state = new BrowserStateKeeper({ context, clock, restored: spec.state ?? null })
+    const state = new BrowserStateKeeper({ context, clock, spec })
     await state.restore()
     const recordings = new Recordings({ context, folder: folders.artifacts, kinds: spec.record ?? [], clock })
     await recordings.start()

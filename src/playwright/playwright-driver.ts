@@ -62,6 +62,14 @@ export class PlaywrightDriver implements BrowserDriver {
   }
 
   /**
+   * Loads playwright-core, which takes a second or two of a busy event loop: a pool does it when it starts.
+   * @throws {DependencyMissingError} `DEPENDENCY_MISSING` when playwright-core is not installed
+   */
+  async prepare(): Promise<void> {
+    await loadPlaywright()
+  }
+
+  /**
    * Launches one browser with a fresh or existing profile below `spec.directory`.
    *
    * @throws {BrowserLaunchError} `BROWSER_NOT_FOUND`, `PROFILE_LOCKED` or `BROWSER_LAUNCH_FAILED`, with the category; no process is left then
@@ -213,7 +221,7 @@ export class PlaywrightDriver implements BrowserDriver {
     const identity = await identityOf(browserSession)
     await verifyProfile(spec, folders.profile, identity)
     const clock = this.#clock
-    const state = new BrowserStateKeeper({ context, clock, restored: spec.state ?? null })
+    const state = new BrowserStateKeeper({ context, clock, spec })
     await state.restore()
     const recordings = new Recordings({ context, folder: folders.artifacts, kinds: spec.record ?? [], clock })
     await recordings.start()

@@ -1,7 +1,7 @@
 import type { AnyRow, CommitResult, StoredEvent, Wake, Write } from '../storage/storage.js'
 import { tableMeta } from '../storage/table-meta.js'
 import { storedEvents } from './appends.js'
-import { MISSING, REFUSAL_MARK, STREAM_MARK, UNEXPLAINED } from './draft.js'
+import { MISSING, REFUSAL_MARK, STREAM_MARK } from './draft.js'
 import { groupInserts } from './inserts.js'
 import type { TextRow } from './port.js'
 import { decodeRow } from './values.js'
@@ -9,12 +9,7 @@ import { decodeRow } from './values.js'
 type Applied = Extract<CommitResult, { ok: true }>
 
 /** What a commit's statement answered: the result, or which write refused first. */
-export type Verdict = Applied | { readonly ok: false; readonly index: number; readonly reason: 'missing' | 'precondition' | 'unexplained' }
-
-const reasons = new Map([
-  [MISSING, 'missing'],
-  [UNEXPLAINED, 'unexplained'],
-] as const)
+export type Verdict = Applied | { readonly ok: false; readonly index: number; readonly reason: 'missing' | 'precondition' }
 
 type LooseRow = Record<string, unknown>
 
@@ -26,7 +21,7 @@ export function readVerdict(batch: readonly Write[], result: readonly TextRow[])
     const index = Number(mark)
     if (index === REFUSAL_MARK) {
       const [place, reason] = JSON.parse(text ?? '') as [number, number]
-      return { ok: false, index: place, reason: reasons.get(reason as typeof MISSING) ?? 'precondition' }
+      return { ok: false, index: place, reason: reason === MISSING ? 'missing' : 'precondition' }
     }
     if (index === STREAM_MARK) {
       const [stream, lastSeq, at] = JSON.parse(text ?? '') as [string, number, string]

@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../runtime/index.js'
 import type { AnyRow, CommitResult, Write } from '../storage/storage.js'
 import { tableMeta } from '../storage/table-meta.js'
+import { chainOrder, type Tested } from './chain.js'
 import { readVerdict, type Verdict } from './commit-result.js'
 import { compileBatch } from './compile-batch.js'
 import { type Duplicate, Duplicates } from './duplicates.js'
@@ -55,18 +56,24 @@ export class Committer {
     return earlier === undefined ? this.#refusal(batch, verdict) : this.#duplicate(batch, earlier)
   }
 
-  /** The usual commit. Undefined where the batch is none, or where it was refused and the chain does not know which write was the first. */
+  /** The usual commit. Undefined where the batch is none, or where it was refused and it takes another look to know which write was the first. */
   async #chain(batch: readonly Write[], commitId: string): Promise<Verdict | undefined> {
-    const statement = this.#statements.compile(batch, commitId)
-    if (statement === undefined) return undefined
+    const order = chainOrder(batch)
+    const statement = order && this.#statements.compile(batch, order, commitId)
+    if (order === undefined || statement === undefined) return undefined
     try {
-      const verdict = readVerdict(batch, await this.#options.port.query(statement))
-      return verdict.ok || verdict.reason !== 'unexplained' ? verdict : undefined
+      const result = await this.#options.port.query(statement)
+      if (order.length === 0 || result.length > 0) return readVerdict(batch, result)
     } catch (failure) {
-      const tested = batch.filter(({ op }) => op === 'update' || op === 'delete').length
-      if (isChainBroken(failure) || (tested > 1 && violatedKey(failure) !== undefined)) return undefined
+      if (isChainBroken(failure) || (order.length > 1 && violatedKey(failure) !== undefined)) return undefined
       throw failure
     }
+    const [index = 0] = order
+    const write = batch[index] as Tested
+    // a row that is not there is noticed when it is read
+    return order.some((other) => other < index)
+      ? undefined
+      : { ok: false, index, reason: isConditional(write) ? 'precondition' : 'missing' }
   }
 
   async #run(batch: readonly Write[], commitId: string): Promise<readonly TextRow[]> {
@@ -98,8 +105,7 @@ export class Committer {
   }
 
   async #refusal(batch: readonly Write[], verdict: Extract<Verdict, { ok: false }>): Promise<Refusal> {
-    const { index } = verdict
-    const reason = verdict.reason === 'missing' ? 'missing' : 'precondition'
+    const { index, reason } = verdict
     const write = batch[index]
     if (reason === 'missing' || write === undefined || (write.op !== 'update' && write.op !== 'delete')) return { ok: false, index, reason }
     const { port, dialect } = this.#options
@@ -113,6 +119,8 @@ export class Committer {
     return { ok: false, index, reason: 'duplicate', constraint, ...(holder === undefined ? {} : { current: holder as unknown as AnyRow }) }
   }
 }
+
+const isConditional = ({ where }: Tested) => Object.values(where ?? {}).some((condition) => condition !== undefined)
 
 /** UUIDs, which Postgres stores in 16 bytes: a random half for this process, and a count. */
 function commitIds(random: Random): () => string {

@@ -18,7 +18,7 @@ export interface CompileBatchParams {
 }
 
 /**
- * Any batch in one statement. First the rows are locked, in order of table and id; then the conditions are tested on the locked rows,
+ * Any batch in one statement. First the rows are locked, in the manifest's order of tables and by id; then the conditions are tested on the locked rows,
  * which gives one verdict; then the writes happen, in order, each only under that verdict. (Testing on rows that are not locked lets a
  * lease be stolen between test and write; writes that test for themselves apply half of a batch.) Undefined where there is nothing to do.
  */

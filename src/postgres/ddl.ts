@@ -18,13 +18,9 @@ function tableStatements(names: Names, meta: TableMeta): string[] {
   const columns = meta.columns.map(({ name, kind, nullable }) => {
     return `  ${columnName(name)} ${storedTypes[kind]}${nullable ? '' : ' NOT NULL'}`
   })
-  const ints = meta.columns.filter(({ kind }) => kind === 'int').map(({ name }) => columnName(name))
-  const checks = ints.map((name) => `(${name} IS NULL OR ${name} BETWEEN -9007199254740991 AND 9007199254740991)`)
   const constraints = [
     '  commit_id uuid NOT NULL',
     `  CONSTRAINT ${quote(`${meta.name}_pkey`)} PRIMARY KEY (${columnName(meta.primaryKey)})`,
-    // an increment could otherwise leave the range in which JavaScript counts exactly
-    ...(checks.length === 0 ? [] : [`  CONSTRAINT ${quote(`${meta.name}_safe_integers`)} CHECK (${checks.join(' AND ')})`]),
   ]
   const table = names.table(meta)
   return [

@@ -10,11 +10,11 @@ import { compileNow, type WhereContext } from './where.js'
 /** Marks of the result's rows that belong to no write: what a stream was given, and why the batch was refused. */
 export const STREAM_MARK = -1
 export const REFUSAL_MARK = -2
+/** Says no more than that a chain was applied. */
+export const APPLIED_MARK = -3
 /** Reasons in a refusal's row. */
 export const MISSING = 1
 export const PRECONDITION = 2
-/** Something refused; what, and why, takes another look. */
-export const UNEXPLAINED = 3
 
 /**
  * A commit while it is compiled: its common table expressions, its parameters, and the branches of its result. Each row of the result is
@@ -78,7 +78,9 @@ export class Draft {
   #assigned(column: ColumnMeta, value: unknown, alias: string, now: string): string {
     if (column.kind === 'json' || !isComputed(value)) return this.value(column, value)
     if (value.compute === 'storageNow') return this.now(value, now)
-    return `${alias}.${columnName(column.name)} + ${this.params.add(String(value.by), typeOf[column.kind])}`
+    const sum = `${alias}.${columnName(column.name)} + ${this.params.add(String(value.by), typeOf[column.kind])}`
+    // fails where JavaScript would no longer count exactly; a check of the table would be read anew by every statement (a fifth of its time)
+    return column.kind === 'int' ? `((((${sum}) * 1024 - 1) >> 10) + 1)` : sum
   }
 
   value(column: ColumnMeta, value: unknown): string {

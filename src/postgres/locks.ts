@@ -20,7 +20,7 @@ export interface Locks {
 }
 
 /**
- * Locks every row that the batch writes: first those that it names, in order of table and id, then those that claims and sweeps find.
+ * Locks every row that the batch writes: first those that it names, in the manifest's order of tables and by id, then those that claims and sweeps find.
  * Each relation waits for the one before it.
  * @param whole the batch that names the rows which claims and sweeps leave alone
  */

@@ -3,7 +3,7 @@ import { columnName, type Names } from './names.js'
 import { type AnyOrder, compileAfter, compileOrder, totalOrder } from './order.js'
 import type { Statement } from './port.js'
 import { Params } from './values.js'
-import { type AnyWhere, compileWhere, type WhereContext } from './where.js'
+import { type AnyWhere, compileBesideKey, compileWhere, type WhereContext } from './where.js'
 
 /** What every compiler needs to know of the database. */
 export interface Dialect {
@@ -56,7 +56,7 @@ export function compileFind(dialect: Dialect, find: AnyFind): Statement {
   const table = dialect.names.table(meta)
   const params = new Params()
   const order = totalOrder(meta, find.orderBy)
-  const conditions = [compileWhere(meta, find.where, whereContext(dialect, params, SWEEP_CLOCK))]
+  const conditions = [compileSearch(meta, find.where, whereContext(dialect, params, SWEEP_CLOCK))]
   let anchor = ''
   if (find.after !== undefined) {
     const key = `${columnName(meta.primaryKey)} = ${params.add(find.after, 'text')}`
@@ -66,6 +66,14 @@ export function compileFind(dialect: Dialect, find: AnyFind): Statement {
   // the limit is written out: the planner has to know it
   const text = `${anchor}SELECT ${rowExpression(meta)} FROM ${table} AS t WHERE ${conditions.join(' AND ')} ORDER BY ${compileOrder(meta, order, 't')} LIMIT ${Number(find.limit ?? 100)}`
   return { text, values: params.values, recurs: true }
+}
+
+/** A condition, by the primary key where it names that. */
+function compileSearch(meta: TableMeta, where: AnyWhere | undefined, context: WhereContext): string {
+  const { [meta.primaryKey]: own, ...others } = (where ?? {}) as Record<string, unknown>
+  const isByKey = typeof own === 'object' && own !== null && ('eq' in own || 'in' in own)
+  if (!isByKey) return compileWhere(meta, where, context)
+  return `${compileWhere(meta, { [meta.primaryKey]: own }, context)}${compileBesideKey(meta, others as AnyWhere, context)}`
 }
 
 export function compileCount(dialect: Dialect, table: string, where: AnyWhere | undefined): Statement {

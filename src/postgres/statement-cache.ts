@@ -2,7 +2,6 @@ import { isComputed } from '../storage/rows.js'
 import type { Write } from '../storage/storage.js'
 import { type ColumnMeta, columnOf, type TableMeta, tableMeta } from '../storage/table-meta.js'
 import { MAX_LISTED_EVENTS } from './appends.js'
-import { chainOrder } from './chain.js'
 import { compileChain } from './compile-chain.js'
 import type { Statement } from './port.js'
 import type { Dialect } from './queries.js'
@@ -29,10 +28,8 @@ export class StatementCache {
     this.#dialect = dialect
   }
 
-  /** The statement of a batch that is a chain; undefined for others, and where there is nothing to do. */
-  compile(batch: readonly Write[], commitId: string): Statement | undefined {
-    const order = chainOrder(batch)
-    if (order === undefined) return undefined
+  /** The statement of a batch that is a chain, with its order; undefined where there is nothing to do. */
+  compile(batch: readonly Write[], order: readonly number[], commitId: string): Statement | undefined {
     const walk = new Walk(commitId)
     if (!walk.batch(batch, order)) return compileChain(this.#dialect, batch, order, commitId)
     let plan = this.#plans.get(walk.key)

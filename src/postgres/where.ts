@@ -35,6 +35,15 @@ export function compileWhere(meta: TableMeta, where: AnyWhere | undefined, conte
   return parts.length === 1 ? (parts[0] as string) : `(${parts.join(' AND ')})`
 }
 
+/**
+ * A condition beside an equation with the primary key, as SQL that no index serves: while a table is small, the planner thinks every index
+ * as good as the key's, and what it prepares then is kept when the table has grown. Empty where the condition asks for nothing.
+ */
+export function compileBesideKey(meta: TableMeta, where: AnyWhere | undefined, context: WhereContext): string {
+  const condition = compileWhere(meta, where, context)
+  return condition === 'true' ? '' : ` AND CASE WHEN ${condition} THEN true ELSE false END`
+}
+
 function compileCondition(column: ColumnMeta, condition: unknown, context: WhereContext): string[] {
   if (condition === null) return [compileOperator(column, 'isNull', true, context)]
   if (typeof condition !== 'object' || condition instanceof Date || isComputed(condition)) {

@@ -3,53 +3,73 @@ import { type Clock, systemClock, type Timer } from './clock.js'
 
 /** A signal of its own below others: aborts with them, or alone; `dispose` unties it, so that long-lived parents hold no garbage. */
 export interface AbortFork {
+  /** Costs as much as a short call: it is made when it is first read. */
   readonly signal: AbortSignal
+  readonly isAborted: boolean
+  /** With what it was aborted; undefined: it was not. */
+  readonly reason: unknown
   abort(reason: unknown): void
   dispose(): void
+  /** Calls back once when it aborts, after the signal's listeners; not when it has already. Gives the function that ends that. */
+  onAbort(callBack: (reason: unknown) => void): () => void
+  throwIfAborted(): void
 }
 
 /**
- * Forks one or more parent signals. (`AbortSignal.any` keeps a reference on every long-lived parent until it is collected.)
- * The signal itself, which costs as much as a short call, is made when somebody reads it.
+ * Forks one or more parents. (`AbortSignal.any` keeps a reference on every long-lived parent until it is collected.)
+ * The signal itself is made when somebody reads it; a fork of forks makes none.
  */
-export function forkAbort(...parents: readonly (AbortSignal | undefined)[]): AbortFork {
+export function forkAbort(...parents: readonly (AbortSignal | AbortFork | undefined)[]): AbortFork {
   return new LazyFork(parents)
 }
 
 class LazyFork implements AbortFork {
   #controller: AbortController | undefined
   #untie: (() => void)[] | undefined
-  readonly #onAbort: ((reason: unknown) => void) | undefined
+  #followers: Set<(reason: unknown) => void> | undefined
+  #isAborted = false
+  #reason: unknown
 
   /** @param onAbort - called once with the reason, after the signal's listeners; not for a parent that has aborted already */
-  constructor(parents: readonly (AbortSignal | undefined)[], onAbort?: (reason: unknown) => void) {
+  constructor(parents: readonly (AbortSignal | AbortFork | undefined)[], onAbort?: (reason: unknown) => void) {
     for (const parent of parents) {
       if (parent === undefined) continue
-      if (parent.aborted) {
-        this.#own().abort(parent.reason)
+      const isAborted = parent instanceof LazyFork ? parent.isAborted : (parent as AbortSignal).aborted
+      if (isAborted) {
+        this.abort(parent.reason)
         break
       }
-      const onParentAbort = () => {
-        this.abort(parent.reason)
-        this.dispose()
-      }
-      parent.addEventListener('abort', onParentAbort, { once: true })
       this.#untie ??= []
-      this.#untie.push(() => parent.removeEventListener('abort', onParentAbort))
+      this.#untie.push(parent instanceof LazyFork ? parent.onAbort(this.#follow) : this.#followSignal(parent as AbortSignal))
     }
-    this.#onAbort = onAbort
+    if (onAbort !== undefined) this.onAbort(onAbort)
   }
 
   get signal(): AbortSignal {
-    return this.#own().signal
+    if (this.#controller !== undefined) return this.#controller.signal
+    this.#controller = new AbortController()
+    setMaxListeners(0, this.#controller.signal) // a browser with many tabs is asked for all of them at once
+    if (this.#isAborted) this.#controller.abort(this.#reason)
+    return this.#controller.signal
+  }
+
+  get isAborted(): boolean {
+    return this.#isAborted
+  }
+
+  get reason(): unknown {
+    return this.#reason
   }
 
   readonly abort = (reason: unknown): void => {
-    const controller = this.#own()
-    const { signal } = controller
-    if (signal.aborted) return
-    controller.abort(reason)
-    this.#onAbort?.(signal.reason)
+    if (this.#isAborted) return
+    this.#isAborted = true
+    this.#controller?.abort(reason)
+    // without a reason, a signal makes one
+    this.#reason = reason === undefined ? this.signal.reason : reason
+    const followers = this.#followers
+    this.#followers = undefined
+    for (const follow of followers ?? []) follow(this.#reason)
   }
 
   readonly dispose = (): void => {
@@ -58,11 +78,26 @@ class LazyFork implements AbortFork {
     for (const off of untie ?? []) off()
   }
 
-  #own(): AbortController {
-    if (this.#controller !== undefined) return this.#controller
-    this.#controller = new AbortController()
-    setMaxListeners(0, this.#controller.signal) // a browser with many tabs is asked for all of them at once
-    return this.#controller
+  onAbort(callBack: (reason: unknown) => void): () => void {
+    if (this.#isAborted) return () => {}
+    const followers = this.#followers ?? new Set()
+    this.#followers = followers.add(callBack)
+    return () => void followers.delete(callBack)
+  }
+
+  throwIfAborted(): void {
+    if (this.#isAborted) throw this.#reason
+  }
+
+  readonly #follow = (reason: unknown): void => {
+    this.abort(reason)
+    this.dispose()
+  }
+
+  #followSignal(parent: AbortSignal): () => void {
+    const onParentAbort = () => this.#follow(parent.reason)
+    parent.addEventListener('abort', onParentAbort, { once: true })
+    return () => parent.removeEventListener('abort', onParentAbort)
   }
 }
 

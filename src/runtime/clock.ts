@@ -16,17 +16,25 @@ export interface Clock {
   now(): Date
   /** Milliseconds from an arbitrary origin; never goes back. */
   monotonicMs(): number
-  /** Calls back once, after `delayMs` milliseconds (0 or more). */
+  /** Calls back once, after `delayMs` milliseconds (0 or more, however many). */
   setTimer(callback: () => void, delayMs: number, options?: TimerOptions): Timer
 }
+
+/** Node's timers take no more milliseconds than this, and make one of them out of what is above. */
+const MAX_DELAY_MS = 2_147_483_647
 
 /** The host's own clock. */
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
   setTimer(callback, delayMs, options) {
-    const handle = setTimeout(callback, delayMs)
-    if (options?.keepAlive !== true) handle.unref()
+    let handle: NodeJS.Timeout
+    const wait = (leftMs: number) => {
+      const thisMs = Math.min(leftMs, MAX_DELAY_MS)
+      handle = setTimeout(() => (leftMs > thisMs ? wait(leftMs - thisMs) : callback()), thisMs)
+      if (options?.keepAlive !== true) handle.unref()
+    }
+    wait(delayMs)
     return { cancel: () => clearTimeout(handle) }
   },
 }

@@ -49,14 +49,18 @@ export function canonicalBatch(batch: readonly Write[]): CanonicalBatch {
       places.push({ index: earlier, from, to: from + canonical.events.length })
     }
   }
-  return { writes, restore: writes.length === places.length ? (result) => result : (result) => restoreResult(result, places) }
+  const isPlain = writes.length === places.length && !writes.some(isSilent)
+  return { writes, restore: isPlain ? (result) => result : (result) => restoreResult(result, places, writes) }
 }
 
-function restoreResult(result: CommitResult, places: readonly Place[]): CommitResult {
+const isSilent = (write: Write | undefined) => (write?.op === 'insert' || write?.op === 'update') && write.returning === false
+
+/** The result for the batch as it was given; rows that nobody wants are left out, whatever the adapter gives. */
+function restoreResult(result: CommitResult, places: readonly Place[], writes: readonly Write[]): CommitResult {
   if (!result.ok) return { ...result, index: places.findIndex((place) => place.index === result.index) }
   return {
     ok: true,
-    rows: places.map(({ index }) => result.rows[index] ?? []),
+    rows: places.map(({ index }) => (isSilent(writes[index]) ? [] : (result.rows[index] ?? []))),
     events: places.map(({ index, from, to }) => (result.events[index] ?? []).slice(from, to)),
   }
 }

@@ -170,6 +170,33 @@ describeUnless(missingBrowser, 'profiles of real browsers', () => {
     await pool.close({ browserSessionId: again.lease.browserSessionId, lease: again.lease })
   })
 
+  it.each(['snapshot', 'directory'] as const)('outlast a browser that is killed before it has written anything down (%s)', async (kind) => {
+    const pool = await startPool()
+    const first = await signedIn(pool, 'fay')
+    const { browserProfileId } = await pool.saveProfile({
+      browserSessionId: first.browserSessionId,
+      name: `early-${kind}`,
+      lease: first,
+      kind,
+    })
+    await pool.close({ browserSessionId: first.browserSessionId, lease: first, force: true })
+    const { browserSessionId, pid } = await pool.create({ browserProfileId, onBrowserLost: 'relaunch', keepState: 'none' })
+    let last = pid
+    for (let round = 1; round <= 2; round += 1) {
+      process.kill(last ?? 0, 'SIGKILL')
+      while ((await pool.get({ browserSessionId })).pid === last || (await pool.get({ browserSessionId })).status !== 'running')
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      const lease = await pool.occupy({ browserSessionId, ...HOLDER })
+      const page = await lease.page()
+      expect(page.url()).toBe('about:blank')
+      await page.navigate(`${site.base}/`, within())
+      expect(await page.evaluate(READ, undefined, within())).toEqual(kept('fay'))
+      await lease.release()
+      last = (await pool.get({ browserSessionId })).pid
+    }
+    await pool.close({ browserSessionId })
+  })
+
   it('can be made of a session that has ended', async () => {
     const pool = await startPool()
     const { browserSessionId } = await pool.create({ url: `${site.base}/`, record: { trace: true, consoleLog: true } })

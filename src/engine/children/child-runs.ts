@@ -123,12 +123,12 @@ export class ChildRuns implements ChildRunStarter, RunEnds {
       },
     )
     if (submitted === null) throw new RunLeaseLostError(workflowRunId, 'it has ended, or was canceled, before the run below it began')
-    const { run, isNew } = submitted
+    const { run, isNew, hasBegun } = submitted
     if (run.parentWorkflowRunId !== workflowRunId) {
       throw new BlockFailed(`run ${run.workflowRunId} has the idempotency key that this block needs`, { code: 'CHILD_RUN_CONFLICT' })
     }
     if (!isNew) lend(run.workflowRunId, run.workflowId)
-    if (!isFinalStatus(run.status)) await dispatcher.dispatch(run.workflowRunId, { priority })
+    if (!hasBegun && !isFinalStatus(run.status)) await dispatcher.dispatch(run.workflowRunId, { priority })
     return run
   }
 

@@ -4,6 +4,7 @@ import type { Storage } from '../../storage/index.js'
 import type { RunDispatcher } from '../dispatcher.js'
 import { createEndUnexecuted } from '../end-unexecuted.js'
 import type { EventFactory } from '../event-factory.js'
+import type { LocalRuns } from '../local-runs.js'
 import { allEnds, type RunEnds } from '../run-ends.js'
 import { RunLeases } from '../run-leases.js'
 import { type Look, Sweep } from '../sweep.js'
@@ -28,13 +29,14 @@ export interface DispatchOptions {
   readonly leaseTtlMs: number
   readonly dispatcher: RunDispatcher
   readonly workflows: Workflows
+  readonly localRuns: LocalRuns
   /** Who else hears of every run that ended here. */
   readonly listeners: readonly RunEnds[]
 }
 
 /** What brings runs to workers: claims, lanes, waits, wake-ups and the sweep, tied together. */
 export function composeDispatch(options: DispatchOptions) {
-  const { storage, clock, logger, dispatcher, workflows, hostId, leaseTtlMs: ttlMs } = options
+  const { storage, clock, logger, dispatcher, workflows, localRuns, hostId, leaseTtlMs: ttlMs } = options
   const unparking = { storage, dispatcher, remember: (run: Parameters<RunLeases['remember']>[0]) => leases.remember(run) }
   const lanes = new LaneHandOver({
     ...unparking,
@@ -54,7 +56,7 @@ export function composeDispatch(options: DispatchOptions) {
     gate: new LaneGate({ storage, endUnexecuted }),
     onHostLostOf: async (run) => (await workflows.findPinned(run.workflowId))?.row.onHostLost ?? 'fail',
   })
-  const isOurs = (workflowRunId: string) => leases.isOurs(workflowRunId)
+  const isOurs = (workflowRunId: string) => localRuns.isHere(workflowRunId) || leases.isOurs(workflowRunId)
   const isExecuted = (workflowRunId: string) => leases.get(workflowRunId) !== undefined
   const waits = new WaitDeadlines({ storage, clock, logger, endUnexecuted })
   const queued = new QueuedLook({ storage, dispatcher })

@@ -1,6 +1,7 @@
 import { atomicityCases } from './atomicity-cases.js'
 import { capabilityCases } from './capability-cases.js'
 import { conditionCases } from './condition-cases.js'
+import { guardedCases } from './guarded-cases.js'
 import { inspectCases } from './inspect-cases.js'
 import { invalidCases } from './invalid-cases.js'
 import type { ContractCase } from './kit.js'
@@ -20,6 +21,7 @@ export const contractCases: readonly ContractCase[] = [
   ...writeCases,
   ...manyRowCases,
   ...atomicityCases,
+  ...guardedCases,
   ...conditionCases,
   ...queryCases,
   ...valueCases,

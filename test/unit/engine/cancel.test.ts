@@ -122,14 +122,14 @@ describe('a cancel', () => {
   })
 
   it('wins against a block that completes at the same moment', async () => {
-    let finish!: (value: null) => void
-    const { start, events, memory, clock } = await startEngine({
+    let finish: ((value: null) => void) | undefined
+    const { start, memory, clock } = await startEngine({
       handlers: { wait: () => new Promise<null>((resolve) => (finish = resolve)) },
     })
     const handle = await start({ blocks: [code('a', 'wait')] })
-    await until(() => begun(events).length === 1)
+    await until(() => finish !== undefined)
     const canceled = handle.cancel()
-    finish(null)
+    finish?.(null)
     await canceled
     expect((await settle(handle.result(), clock)).status).toBe('canceled')
     expect(finals(await streamOf(memory))).toHaveLength(1)

@@ -76,7 +76,7 @@ describe('a block that triggers a run', () => {
     const result = await host.run({ blocks: [trigger(child, { waitForCompletion: false })] })
     expect(result).toMatchObject({
       status: 'completed',
-      outputs: { call_output: { workflowRunId: 'wr_2', status: 'queued', outputs: null } },
+      outputs: { call_output: { workflowRunId: 'wr_2', status: 'running', outputs: null } },
     })
     expect(await settle(host.engine.waitForRun({ workflowRunId: 'wr_2' }), host.clock)).toMatchObject({ status: 'completed' })
   })

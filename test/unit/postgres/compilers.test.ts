@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { chainOrder } from '../../../src/postgres/chain.js'
 import { compileBatch } from '../../../src/postgres/compile-batch.js'
-import { compileSingle } from '../../../src/postgres/compile-single.js'
+import { compileChain } from '../../../src/postgres/compile-chain.js'
 import { Names } from '../../../src/postgres/names.js'
 import { compileCount, compileFind, compileGet, compileReadEvents } from '../../../src/postgres/queries.js'
 import { increment, storageNow, type Write } from '../../../src/storage/index.js'
@@ -10,6 +11,8 @@ const dialect = { names: new Names('rw'), lowerCollation: 'pg_catalog."und-x-icu
 const commitId = '00000000-0000-0000-0000-000000000001'
 const row = /json_build_array\(t\."workflow_run_id", .*?\)::text/g
 const plain = (text: string | undefined) => text?.replaceAll(row, '<row>')
+
+const chain = (batch: Write[]) => compileChain(dialect, batch, chainOrder(batch) ?? [], commitId)
 
 const update: Write = {
   op: 'update',
@@ -21,34 +24,46 @@ const update: Write = {
 
 describe('the usual commit', () => {
   it('is one statement: the row under its condition, its stream only where the row was written', () => {
-    const statement = compileSingle(dialect, [update, append('run:wr_1', 'e1')], commitId)
+    const statement = chain([update, append('run:wr_1', 'e1')])
     expect(plain(statement?.text)).toBe(
       [
-        'WITH w AS (UPDATE "rw"."runs" AS t SET "status" = $2::text, "attempt" = t."attempt" + $3::text::bigint,',
-        `"lease_expires_at" = (clock_timestamp() + $4::text::double precision * interval '1 millisecond')::timestamptz(3), commit_id = $5::text::uuid`,
-        'WHERE t."workflow_run_id" = $1::text AND t."lease_fence" = $6::text::bigint RETURNING <row> AS row),',
-        's AS (INSERT INTO "rw"."streams" AS s (stream, last_seq) SELECT $7::text, $8::text::bigint WHERE EXISTS (SELECT 1 FROM w)',
+        'WITH w0 AS (UPDATE "rw"."runs" AS t SET "status" = $3::text, "attempt" = ((((t."attempt" + $4::text::bigint) * 1024 - 1) >> 10) + 1),',
+        `"lease_expires_at" = (clock_timestamp() + $5::text::double precision * interval '1 millisecond')::timestamptz(3), commit_id = $6::text::uuid`,
+        'WHERE t."workflow_run_id" = $1::text AND CASE WHEN t."lease_fence" = $2::text::bigint THEN true ELSE false END RETURNING <row> AS row),',
+        's AS (INSERT INTO "rw"."streams" AS s (stream, last_seq) SELECT $7::text, 1 WHERE EXISTS (SELECT 1 FROM w0)',
         'ON CONFLICT (stream) DO UPDATE SET last_seq = s.last_seq + excluded.last_seq RETURNING s.stream, s.last_seq, clock_timestamp()::timestamptz(3) AS at),',
         'e AS (INSERT INTO "rw"."events" (stream, seq, id, type, organization_id, at, payload, commit_id)',
-        'SELECT s.stream, s.last_seq, $9::text, $10::text, $11::text, s.at, $12::text::json, $5::text::uuid FROM s)',
-        "SELECT '-1', json_build_array(s.stream, s.last_seq, s.at)::text FROM s UNION ALL SELECT '0', w.row FROM w UNION ALL",
-        `SELECT '-2', json_build_array(0, CASE WHEN EXISTS (SELECT 1 FROM "rw"."runs" AS t WHERE t."workflow_run_id" = $13::text) THEN 2 ELSE 1 END)::text WHERE NOT EXISTS (SELECT 1 FROM w)`,
+        'SELECT s.stream, s.last_seq, $8::text, $9::text, $10::text, s.at, $11::text::json, $6::text::uuid FROM s)',
+        "SELECT '-1', json_build_array(s.stream, s.last_seq, s.at)::text FROM s UNION ALL SELECT '0', w.row FROM w0 AS w",
       ].join(' '),
     )
-    expect(statement?.values.slice(0, 8)).toEqual(['wr_1', 'running', '1', '5000', commitId, '2', 'run:wr_1', '1'])
+    expect(statement?.values.slice(0, 7)).toEqual(['wr_1', '2', 'running', '1', '5000', commitId, 'run:wr_1'])
     expect(statement?.recurs).toBe(true)
   })
 
-  it('has the same text whatever the values are, and however many events follow the second', () => {
-    const text = (batch: Write[]) => compileSingle(dialect, batch, commitId)?.text
+  it('has the same text whatever the values are, and however many events follow the fourth', () => {
+    const text = (batch: Write[]) => chain(batch)?.text
     expect(text([{ ...update, id: 'other' } as Write, append('s', 'e')])).toBe(text([update, append('run:wr_1', 'e1')]))
-    expect(text([insertRun('a'), append('s', 'e1', 'e2')])).toBe(text([insertRun('b'), append('s', 'e1', 'e2', 'e3')]))
+    const five = [1, 2, 3, 4, 5].map((n) => `e${n}`)
+    expect(text([insertRun('a'), append('s', ...five)])).toBe(text([insertRun('b'), append('s', ...five, 'e6')]))
+  })
+
+  it('locks by table and id whatever the order of the batch, fails where a later write refuses, and sends no row that nobody wants', () => {
+    const other: Write = { op: 'update', table: 'run_blocks', id: 'rb', set: { status: 'completed' }, returning: false }
+    const text = plain(chain([other, { ...update, returning: false } as Write])?.text) ?? ''
+    expect([...text.matchAll(/(?:WITH |\), )(\w+) AS \(/g)].map(([, name]) => name)).toEqual(['w1', 'w0'])
+    expect(text).toContain('WHERE t."run_block_id" = $7::text AND EXISTS (SELECT 1 FROM w1) RETURNING 1)')
+    expect(text).toMatch(/SELECT '-3', \(1 \/ \(SELECT count\(\*\) FROM w0\)\)::text FROM w1$/)
+    expect(text).not.toContain('<row>')
   })
 
   it('leaves other shapes to the batch compiler', () => {
-    for (const batch of [[update, insertRun('a')], [append('s', 'e')], [append('s', 'e'), update, append('t', 'e')]]) {
-      expect(compileSingle(dialect, batch, commitId)).toBeUndefined()
+    const remove: Write = { op: 'delete', table: 'runs', id: 'x' }
+    const claim: Write = { op: 'claim', table: 'runs', where: {}, orderBy: [], set: {} }
+    for (const batch of [[claim], [update, { op: 'deleteStream', stream: 's' } as Write], [remove, insertRun('a')]]) {
+      expect(chainOrder(batch)).toBeUndefined()
     }
+    expect(chainOrder([update, insertRun('a')])).toEqual([0])
   })
 })
 
@@ -65,10 +80,9 @@ describe('a larger batch', () => {
   it('is one statement: locks in order of table and id, one verdict, then the writes in order under it', () => {
     const text = compileBatch({ dialect, batch, commitId })?.text ?? ''
     const parts = [...text.matchAll(/(?:WITH |\), )(\w+) AS (MATERIALIZED )?\(/g)].map(([, name]) => name)
-    expect(parts).toEqual(['l_run_blocks', 'l_runs', 'verdict', 'w0', 'w1', 'w3', 'w4', 's', 'e'])
-    expect(text).toContain(
-      'IN ($2::text, $3::text) AND (SELECT count(*) FROM l_run_blocks) >= 0 ORDER BY t."workflow_run_id" FOR UPDATE OF t',
-    )
+    expect(parts).toEqual(['l_runs', 'l_run_blocks', 'verdict', 'w0', 'w1', 'w3', 'w4', 's', 'e'])
+    expect(text).toContain('IN ($1::text, $2::text) ORDER BY t."workflow_run_id" FOR UPDATE OF t')
+    expect(text).toContain('= $3::text AND (SELECT count(*) FROM l_runs) >= 0 ORDER BY t."run_block_id" FOR UPDATE OF t')
     expect(text).toContain('NOT EXISTS (SELECT 1 FROM verdict) AND (SELECT count(*) FROM w0) >= 0')
     expect(text.match(/unnest\(/g)).toHaveLength(1) // both inserts
   })
@@ -100,9 +114,9 @@ describe('a larger batch', () => {
   })
 
   it('escapes what goes into arrays', () => {
-    const events = [anEvent('a"b'), anEvent('c\\d'), anEvent('{,}')]
+    const events = [anEvent('a"b'), anEvent('c\\d'), anEvent('{,}'), anEvent('e'), anEvent('f')]
     const statement = compileBatch({ dialect, batch: [{ op: 'append', stream: 's', events }], commitId })
-    expect(statement?.values).toContain('{"a\\"b","c\\\\d","{,}"}')
+    expect(statement?.values).toContain('{"a\\"b","c\\\\d","{,}","e","f"}')
   })
 })
 
