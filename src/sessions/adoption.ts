@@ -223,7 +223,9 @@ export class Adoption {
     if (!result.ok) throw new Error('it was ended while it was adopted')
     const { idleTimeoutMinutes } = row
     const start = { ...startRequest(row, memo), proxy }
-    const life = newLife({ clock, idleTimeoutMinutes, onBrowserLost: memo.onBrowserLost, start })
+    // what its profile gave may have been taken away between two leases: nobody knows any more
+    const again = row.uses === 0 ? start : { ...start, browserProfileId: undefined }
+    const life = newLife({ clock, idleTimeoutMinutes, onBrowserLost: memo.onBrowserLost, start: again })
     const live = arrival.arrive({ ...progress, organizationId, started, life, isAttached: false, isDetached: true, fence: leaseFence })
     if (!row.private) registry.setReuseKey(browserSessionId, specKey({ ...start, attachable: memo.attachable }, settings))
     if (row.retiredAt !== null) live.life.unfit = 'drained'

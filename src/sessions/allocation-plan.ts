@@ -53,6 +53,7 @@ export function planFor(want: Want, facts: PlanFacts): Plan | null {
   if (want.kind === 'session') {
     const live = registry.live(want.browserSessionId)
     if (live === undefined) return registry.launching(want.browserSessionId) === undefined ? { kind: 'ask' } : null
+    if (live.life.unfit === 'drained') return { kind: 'ask' } // it will not come free
     return isFree(live, facts) ? { kind: 'occupy', live } : null
   }
   const live = pickReady(want, facts)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { givenText } from '../storage/given-text.js'
 import type { RecordingKind } from './recording.js'
 
 /** A name that a host or its storage gave: never a path. */
@@ -36,9 +37,9 @@ export const browserOptionsShape = {
    */
   detached: z.boolean().default(false),
   /** Made from this profile: signed in where it was. */
-  browserProfileId: z.string().min(1).optional(),
+  browserProfileId: givenText().optional(),
   /** Name of a proxy of the pool's `proxies`. */
-  proxyLocation: z.string().min(1).max(200).optional(),
+  proxyLocation: givenText(200).optional(),
   /** Names of extensions that the driver knows. */
   extensions: z.array(givenName).max(50).default([]),
   /** Sent with every request, to every site that the browser asks. */

@@ -7,7 +7,7 @@ import type { LaunchPermit } from './launch-breaker.js'
 import type { LaunchQueue } from './launch-queue.js'
 import type { LaunchSources } from './launch-sources.js'
 import type { SessionPoolSettings } from './options.js'
-import type { BrowserHandle, GuardedNetwork, NetworkPolicy, PageOperationOptions, UpstreamProxy } from './ports.js'
+import type { BrowserHandle, GuardedNetwork, LaunchSpec, NetworkPolicy, PageOperationOptions, UpstreamProxy } from './ports.js'
 import { createSessionDirectory, type SessionDirectory } from './session-directory.js'
 import type { SessionKeeps } from './session-exports.js'
 import { writeSessionMemo } from './session-memo.js'
@@ -36,6 +36,8 @@ export interface BrowserStartRequest extends BrowserOptions {
   /** Nobody's so far (`organizationId` is empty): its display is tied to no session's row. */
   readonly isSpare?: boolean | undefined
 }
+
+type RestoringRequest = BrowserStartRequest & Pick<LaunchSpec, 'fillsState'> & { readonly state: BrowserState | null }
 
 /** What a launch has got to so far; whoever gives up tears it down. */
 export interface LaunchProgress {
@@ -96,7 +98,7 @@ export class BrowserStart {
     const { clock } = this.#settings
     const beganAtMs = clock.monotonicMs()
     signal.throwIfAborted()
-    const isFresh = progress.directory === null // else its profile is in it already
+    const isFresh = progress.directory === null // else it was in use, and its browser lost
     const directory =
       progress.directory ??
       (await createSessionDirectory({
@@ -107,13 +109,13 @@ export class BrowserStart {
     progress.directory = directory
     if (isFresh && request.detached === true) await writeSessionMemo(directory.path, request)
     signal.throwIfAborted()
-    const state = isFresh ? await this.#sources.load(request, directory) : null
+    const state = isFresh ? await this.#sources.load(request, directory) : await this.#sources.loadState(request, directory)
     signal.throwIfAborted()
     if (request.guarded) progress.network = await this.#networks.open(request)
     signal.throwIfAborted()
     const launch = async () => ({
       displayUnavailableReason: await this.#startDisplay(request, progress, signal),
-      browser: await this.#launch({ ...request, state }, directory, progress, signal),
+      browser: await this.#launch({ ...request, state, fillsState: !isFresh }, directory, progress, signal),
     })
     // one that somebody else has started costs nothing to attach to, and says nothing about launches
     const { browser, displayUnavailableReason } =
@@ -169,7 +171,7 @@ export class BrowserStart {
   }
 
   async #launch(
-    request: BrowserStartRequest & { readonly state: BrowserState | null },
+    request: RestoringRequest,
     directory: SessionDirectory,
     progress: LaunchProgress,
     signal: AbortSignal,
@@ -211,7 +213,7 @@ export class BrowserStart {
   }
 
   async #begin(
-    request: BrowserStartRequest & { readonly state: BrowserState | null },
+    request: RestoringRequest,
     directory: SessionDirectory,
     { display, network }: LaunchProgress,
     options: PageOperationOptions,
@@ -233,6 +235,7 @@ export class BrowserStart {
       directory: directory.path,
       downloadsDirectory,
       state: request.state,
+      fillsState: request.fillsState === true,
       ownsDirectory: true, // made for this session, whose row only this host keeps alive
       proxy: network === null ? request.proxy : null, // else the guard goes through it
       extensions: request.extensions,

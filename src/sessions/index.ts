@@ -1,18 +1,17 @@
 export type { AttachSessionParams } from './attach-options.js'
 export type { BrowserSession, Runnable } from './browser-session.js'
 export type { BrowserState, OriginState, StateCookie, TabStorage } from './browser-state.js'
+export type { CloseSessionParams } from './close-options.js'
 export type { BreakerState } from './launch-breaker.js'
 export type { Meter, MeterAttributes, MeterInstrumentOptions, ObservableGauge, ObservableResult } from './meter.js'
 export type {
   AcquireSessionParams,
   CloseAllSessionsParams,
-  CloseSessionParams,
   CreateOccupiedSessionParams,
   CreateSessionParams,
   DrainParams,
   ListSessionsParams,
   OccupySessionParams,
-  ReleaseOutcome,
   RenewSessionParams,
   SessionEventsParams,
   SessionPoolOptions,
@@ -66,6 +65,7 @@ export type { ProxyProvider } from './proxy-provider.js'
 export type { ReconciledSession, ReconciliationReport } from './reconciliation.js'
 export type { RecordedFile, RecordingKind } from './recording.js'
 export type { RecycleLimits, RecycleOptions } from './recycling.js'
+export type { ReleaseOutcome } from './release-options.js'
 export type { DurationFigures } from './sample-window.js'
 export type { DrainReport } from './session-drainer.js'
 export type { SessionArtifact } from './session-files.js'

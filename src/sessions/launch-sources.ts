@@ -47,6 +47,24 @@ export class LaunchSources {
     return browserProfileId === undefined ? null : this.#profiles.load(organizationId, browserProfileId, directory.path)
   }
 
+  /**
+   * The state of a session's profile, for a browser that is started again in its folder. Null: it has none; or not any more, and what is in
+   * the folder has to do.
+   */
+  async loadState(
+    request: SourcesRequest & { readonly browserSessionId: string },
+    directory: SessionDirectory,
+  ): Promise<BrowserState | null> {
+    const { organizationId, browserSessionId, browserProfileId } = request
+    if (browserProfileId === undefined) return null
+    try {
+      return await this.#profiles.loadState(organizationId, browserProfileId, directory.temporary)
+    } catch (error) {
+      this.#settings.logger.warn('the profile of a session whose browser is replaced cannot be read', { browserSessionId, error })
+      return null
+    }
+  }
+
   async #proxy(
     name: string,
     ids: { readonly organizationId: string; readonly browserSessionId: string },

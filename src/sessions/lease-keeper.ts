@@ -1,4 +1,11 @@
-import { LeaseLostError, SessionEndedError, SessionHostUnavailableError, SessionRetiredError, StaleLeaseError } from '../errors/index.js'
+import {
+  LeaseLostError,
+  SessionEndedError,
+  SessionHostUnavailableError,
+  SessionOccupiedError,
+  SessionRetiredError,
+  StaleLeaseError,
+} from '../errors/index.js'
 import { raceAbort } from '../runtime/index.js'
 import type { BrowserSessionRow } from '../storage/schema.js'
 import type { StoredEvent, Write } from '../storage/storage.js'
@@ -10,9 +17,10 @@ import type { LeaseHeartbeat } from './lease-heartbeat.js'
 import { LeaseRecord } from './lease-record.js'
 import { heldUnder, type LeaseTerms, leaseColumns, takeable } from './lease-terms.js'
 import { occupiedError, refusalOf } from './occupy-refusal.js'
-import type { ReleaseOutcome, SessionPoolSettings } from './options.js'
+import type { SessionPoolSettings } from './options.js'
 import type { PoolGate } from './pool-gate.js'
 import type { NetworkPolicy } from './ports.js'
+import type { ReleaseOutcome } from './release-options.js'
 import type { SessionCloser } from './session-closer.js'
 import type { SessionJournal } from './session-journal.js'
 import { type LeaseActions, SessionLease } from './session-lease.js'
@@ -101,7 +109,7 @@ export class LeaseKeeper implements LeaseActions {
       const isLiveHere = isOurs && this.#registry.isLive(live)
       const asker = { runnable: request, runnableFence: request.runnableFence }
       const refusal = refusalOf({ browserSessionId, organizationId, row, now, hostId, isLiveHere, leaseTtlMs, asker })
-      if (refusal !== null) throw refusal
+      if (refusal !== null && !(isOurs && !isFit && SessionOccupiedError.is(refusal))) throw refusal
       if (isOurs && !isFit) throw new SessionRetiredError(browserSessionId, `it is being ended (${live.life.unfit})`)
       if (row === undefined) throw new SessionHostUnavailableError(browserSessionId, null)
       if (attempt >= ATTEMPTS) throw occupiedError(row)
@@ -162,6 +170,8 @@ export class LeaseKeeper implements LeaseActions {
     const { life, browser, browserSessionId } = live
     let outcome: ReleaseOutcome = 'ok'
     life.isUnclean = true
+    const takesProfile = sanitize.cookies === true || sanitize.storage === true
+    if (takesProfile && life.start !== null) life.start = { ...life.start, browserProfileId: undefined } // a relaunch must not bring it back
     try {
       await this.#sanitizer.clean(browser, sanitize)
     } catch (error) {

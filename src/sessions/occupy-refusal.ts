@@ -53,8 +53,9 @@ export function refusalOf(facts: RefusalFacts): SessionError | null {
     new SessionEndedError(browserSessionId, { code, status: row.status, closeReason: row.closeReason })
   if (isFinalStatus(row.status)) return ended('SESSION_ENDED')
   if (row.hostId !== facts.hostId || !facts.isLiveHere) return new SessionHostUnavailableError(browserSessionId, row.hostId)
-  if (isHeld(row, now, facts.leaseTtlMs) && !isOutrun(row, facts.asker)) return occupiedError(row)
+  // before its holder: it will not come free
   if (row.retiredAt !== null) return new SessionRetiredError(browserSessionId, `it was retired at ${row.retiredAt.toISOString()}`)
+  if (isHeld(row, now, facts.leaseTtlMs) && !isOutrun(row, facts.asker)) return occupiedError(row)
   if (row.expiresAt !== null && row.expiresAt <= now) return ended('SESSION_EXPIRED')
   if (row.hostLeaseExpiresAt === null || row.hostLeaseExpiresAt <= now) return new SessionHostUnavailableError(browserSessionId, row.hostId)
   return null

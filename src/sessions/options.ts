@@ -1,11 +1,12 @@
 import { hostname, tmpdir } from 'node:os'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { ListenerErrorHandler } from '../events/index.js'
 import { type Clock, type Ids, type Logger, type Random, silentLogger, systemClock, systemRandom } from '../runtime/index.js'
 import type { ArtifactStore } from '../storage/artifacts/artifact-store.js'
 import { MemoryArtifactStore } from '../storage/artifacts/memory-artifact-store.js'
+import { givenText, isStorableText } from '../storage/given-text.js'
 import type { Storage } from '../storage/storage.js'
-import type { CloseReason } from '../storage/tables/browser-sessions.js'
 import type { Display } from '../streaming/display.js'
 import type { SessionView } from '../streaming/session-view.js'
 import { browserOptionsShape } from './browser-options.js'
@@ -49,7 +50,11 @@ const port = <T>(what: string, method: keyof T & string) =>
   z.custom<T>((value) => typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[method] === 'function', {
     error: `expected ${what}, an object with the method ${method}()`,
   })
-const id = z.string().min(1)
+const id = givenText()
+/** Node's timers take no more: they would fire at once. */
+const MAX_TIMER_MS = 2_147_483_647
+/** In milliseconds, up to 2,147,483,647 (24 days). */
+const durationMs = (least: number) => z.number().int().min(least).max(MAX_TIMER_MS)
 const idleMinutes = z.number().positive().max(1_440)
 const hook = z.custom<SessionHook>((value) => typeof value === 'function', { error: 'expected a function' }).optional()
 const recycleLimits = z
@@ -98,29 +103,29 @@ export const sessionPoolOptionsSchema = z.strictObject({
   /** Calls of `acquire` and of `occupy` with `wait` that may wait at the same time. @default 100 */
   maxQueue: z.number().int().min(0).default(100),
   /** How long an `acquire` may take, in milliseconds: waiting, launch and probe. @default 30_000 */
-  acquireTimeoutMs: z.number().int().min(1).default(30_000),
+  acquireTimeoutMs: durationMs(1).default(30_000),
   /** Browsers that may be starting at the same time; the others wait for their turn. @default 8 */
   launchConcurrency: z.number().int().min(1).default(8),
   /** Browsers that are kept launched and clean for sessions to come, see {@link WarmOptions}. @default none */
   warm: z.lazy(() => warmOptionsSchema).optional(),
   /** How long a lease lives without a heartbeat (every third of it), in milliseconds. @default 30_000 */
-  leaseTtlMs: z.number().int().min(1_000).default(30_000),
+  leaseTtlMs: durationMs(1_000).default(30_000),
   /** Limit of a browser's launch, in milliseconds. @default 30_000 */
-  launchTimeoutMs: z.number().int().min(1).default(30_000),
+  launchTimeoutMs: durationMs(1).default(30_000),
   /** Limit of loading a session's `url` before it is handed out, in milliseconds. @default 15_000 */
-  openTimeoutMs: z.number().int().min(1).default(15_000),
+  openTimeoutMs: durationMs(1).default(15_000),
   /** Limit of a clean close, after which the browser is killed, in milliseconds. @default 5_000 */
-  closeTimeoutMs: z.number().int().min(1).default(5_000),
+  closeTimeoutMs: durationMs(1).default(5_000),
   /** How often lapsed leases and expired sessions are looked for (jittered by a tenth), in milliseconds. @default 5_000 */
-  reapIntervalMs: z.number().int().min(1).default(5_000),
+  reapIntervalMs: durationMs(1).default(5_000),
   /** How long a session may live from its start, however often it is renewed, in minutes; a lease outlasts it. @default 1_440 */
   maxLifetimeMinutes: z.number().positive().max(525_600).default(MAX_LIFETIME_MINUTES),
   /** How long a session lives while nobody holds it, unless `create` says otherwise; in minutes. @default as long as its end allows */
   idleTimeoutMinutes: idleMinutes.optional(),
   /** Limit of the question whether a browser lives before it is handed out, in milliseconds. @default 2_000 */
-  probeTimeoutMs: z.number().int().min(1).default(2_000),
+  probeTimeoutMs: durationMs(1).default(2_000),
   /** Limit of sanitising a session, or of replacing its context, in milliseconds. @default 10_000 */
-  sanitizeTimeoutMs: z.number().int().min(1).default(10_000),
+  sanitizeTimeoutMs: durationMs(1).default(10_000),
   /**
    * When contexts (tabs and caches; the profile stays) and browsers (the session ends) are replaced, between two leases; see
    * {@link RecycleOptions}. @default never
@@ -129,7 +134,7 @@ export const sessionPoolOptionsSchema = z.strictObject({
   /** Called after a launch and before a close; see {@link SessionHooks}. */
   hooks: z.strictObject({ afterLaunch: hook, beforeClose: hook }).default({}),
   /** Limit of each hook, in milliseconds. @default 10_000 */
-  hookTimeoutMs: z.number().int().min(1).default(10_000),
+  hookTimeoutMs: durationMs(1).default(10_000),
   /** Where the pool's figures go, see `PoolMeter`; an OpenTelemetry meter as it is. */
   meter: port<Meter>('a Meter', 'createObservableGauge').optional(),
   /** Whether browsers run without a window. @default false when `streaming` is given, else true */
@@ -138,6 +143,7 @@ export const sessionPoolOptionsSchema = z.strictObject({
   baseDirectory: z
     .string()
     .min(1)
+    .transform((path) => resolve(path))
     .default(() => tmpdir()),
   /** Hears of listeners that throw. */
   onListenerError: z.custom<ListenerErrorHandler>((value) => typeof value === 'function').optional(),
@@ -172,6 +178,7 @@ export const createSessionSchema = z.strictObject({
   url: z
     .string()
     .regex(/^(https?:\/\/|about:|data:)/i, { error: 'expected an http, https, about or data URL' })
+    .refine(isStorableText, { error: 'expected a text without NUL and lone surrogates' })
     .optional(),
   /** Size of the pages; null: as large as the window. @default null */
   viewport: z
@@ -243,11 +250,11 @@ export const acquireSchema = z.strictObject({
    */
   spec: sessionSpecSchema.prefault({}),
   /** Prefers the session that was last given out under this key, and leaves those of other keys alone as long as there is a choice. */
-  affinityKey: id.max(500).optional(),
+  affinityKey: id.optional(),
   /** Whose turn comes first while several wait: the higher. @default 0 */
   priority: priority.default(0),
   /** For waiting, launch and probe together, in milliseconds. @default the pool's `acquireTimeoutMs` */
-  timeoutMs: z.number().int().min(1).optional(),
+  timeoutMs: durationMs(1).optional(),
   /** What may be reached during the lease; everything without one. Needs `spec.guarded`. */
   networkPolicy,
   /** Ends the wait; what was under way for it is undone, or given back. */
@@ -291,7 +298,7 @@ export const occupySchema = z.strictObject({
   /** What may be reached during the lease; everything without one. The session must be `guarded`, or attached. */
   networkPolicy,
   /** Waits in line for a session that somebody holds, at most so many milliseconds, instead of failing at once. */
-  wait: z.strictObject({ timeoutMs: z.number().int().min(1) }).optional(),
+  wait: z.strictObject({ timeoutMs: durationMs(1) }).optional(),
   /** Whose turn comes first while several wait: the higher. @default 0 */
   priority: priority.default(0),
   /** Ends the wait in line, and for a launch in progress; a lease that is already being written is given back. */
@@ -303,7 +310,7 @@ export type OccupySessionParams = z.input<typeof occupySchema>
 /** Arguments of `drain`. */
 export const drainSchema = z.strictObject({
   /** How long leases may go on, in milliseconds; then they are ended. @default 30_000 */
-  timeoutMs: z.number().int().min(0).default(30_000),
+  timeoutMs: durationMs(0).default(30_000),
   /** Ends the waiting, as the deadline does. */
   signal: signal.optional(),
 })
@@ -325,29 +332,6 @@ export const renewSchema = z.strictObject({ organizationId, browserSessionId: id
 /** Arguments of {@link SessionPool.renew}. */
 export type RenewSessionParams = z.input<typeof renewSchema>
 
-export const CLOSE_REASONS = [
-  'released',
-  'idle_ttl',
-  'max_age',
-  'max_uses',
-  'crashed',
-  'disconnected',
-  'lease_expired',
-  'launch_failed',
-  'probe_failed',
-  'tainted',
-  'drained',
-  'shutdown',
-  'policy_violation',
-  'orphan',
-  'user',
-  'expired',
-] as const satisfies readonly CloseReason[]
-
-export const RELEASE_OUTCOMES = ['ok', 'tainted', 'broken'] as const
-/** How a holder leaves a session: `tainted` and `broken` ones never go back into use. */
-export type ReleaseOutcome = (typeof RELEASE_OUTCOMES)[number]
-
 export const listSchema = z.strictObject({
   organizationId,
   status: z.array(z.enum(['created', 'running', 'retry', 'completed', 'failed', 'timeout'])).optional(),
@@ -360,27 +344,6 @@ export const listSchema = z.strictObject({
 })
 /** Arguments of {@link SessionPool.list}. */
 export type ListSessionsParams = z.input<typeof listSchema>
-
-/** A lease, as far as it identifies its holder. */
-export interface LeaseRef {
-  readonly token: string
-  readonly fence: number
-}
-
-export const closeSchema = z.strictObject({
-  organizationId,
-  browserSessionId: id,
-  /** @default 'user' */
-  reason: z.enum(CLOSE_REASONS).default('user'),
-  /** Ends the lease of whoever holds the session, its signal first. @default false */
-  force: z.boolean().default(false),
-  /** The caller's own lease: its holder may close without force. It counts as released then. */
-  lease: z
-    .custom<LeaseRef>((value) => typeof (value as LeaseRef | null)?.token === 'string', { error: 'expected a SessionLease' })
-    .optional(),
-})
-/** Arguments of {@link SessionPool.close}. */
-export type CloseSessionParams = z.input<typeof closeSchema>
 
 /** Which session, and whose. */
 export interface SessionRef {

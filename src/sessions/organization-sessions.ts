@@ -2,10 +2,10 @@ import type { AnyEvent } from '../events/index.js'
 import type { ArtifactRow } from '../storage/schema.js'
 import type { AttachSessionParams } from './attach-options.js'
 import type { BrowserSession } from './browser-session.js'
+import type { CloseSessionParams } from './close-options.js'
 import type {
   AcquireSessionParams,
   CloseAllSessionsParams,
-  CloseSessionParams,
   CreateOccupiedSessionParams,
   CreateSessionParams,
   ListSessionsParams,

@@ -1,6 +1,13 @@
-import { currentProcessSpace, isSameSpace, type Logger } from '../runtime/index.js'
+import { type Clock, currentProcessSpace, isSameSpace, type Logger } from '../runtime/index.js'
 import type { BrowserDriver, ProcessIdentity } from './ports.js'
-import { findSessionFolders, isLeftBehind, readSessionFolder, type SessionFolder, sessionDirectoryAt } from './session-directory.js'
+import {
+  findOwnerlessFolders,
+  findSessionFolders,
+  isLeftBehind,
+  readSessionFolder,
+  type SessionFolder,
+  sessionDirectoryAt,
+} from './session-directory.js'
 
 /** Browser processes that were ended because nobody owned them any more. */
 export interface KilledProcesses {
@@ -22,12 +29,16 @@ export function isOrphaned(folder: SessionFolder, facts: { readonly isHostDead: 
   return folder.owner.isDetached !== true || facts.fate === 'ended'
 }
 
+/** How long a folder may be without an owner: making one takes milliseconds. */
+const OWNERLESS_GRACE_MS = 30_000
+
 /** The browsers and folders that processes of this machine have left. */
 export class OrphanProcesses {
   readonly #settings: {
     readonly driver: BrowserDriver
     readonly baseDirectory: string
     readonly machineId: string
+    readonly clock: Clock
     readonly logger: Logger
   }
 
@@ -35,6 +46,7 @@ export class OrphanProcesses {
     readonly driver: BrowserDriver
     readonly baseDirectory: string
     readonly machineId: string
+    readonly clock: Clock
     readonly logger: Logger
   }) {
     this.#settings = settings
@@ -50,6 +62,27 @@ export class OrphanProcesses {
       if (folder !== null) found.set(directory, folder)
     }
     return [...found.values()].filter(({ owner }) => owner.machineId === machineId)
+  }
+
+  /** Removes folders whose making or removal was broken off, so that they tell of no owner; resolves to their paths. */
+  async sweepOwnerless(onFailure: (path: string, error: unknown) => void): Promise<readonly string[]> {
+    const { driver, baseDirectory, clock, logger } = this.#settings
+    const found = await findOwnerlessFolders(baseDirectory, clock.now().getTime() - OWNERLESS_GRACE_MS)
+    if (found.length === 0) return []
+    // one in which a browser runs has lost its owner's note, and is no remnant
+    const running = new Set(((await driver.running?.()) ?? []).map(({ directory }) => directory))
+    const swept: string[] = []
+    for (const directory of found) {
+      if (running.has(directory)) continue
+      try {
+        await sessionDirectoryAt(directory).remove()
+        swept.push(directory)
+        logger.info('removed a folder of a session that nobody owned', { directory })
+      } catch (error) {
+        onFailure(directory, error)
+      }
+    }
+    return swept
   }
 
   isHostDead(folder: SessionFolder): boolean {

@@ -1,5 +1,5 @@
-import { NotRunningError } from '../errors/index.js'
-import { closeAll, type Lifecycle } from '../runtime/index.js'
+import { NotRunningError, TimeoutError } from '../errors/index.js'
+import { closeAll, type Lifecycle, withDeadline } from '../runtime/index.js'
 import type { PoolParts } from './compose-pool.js'
 import type { ReconciliationReport } from './reconciliation.js'
 
@@ -22,6 +22,7 @@ export class PoolService {
   async start(): Promise<void> {
     const { settings, upkeep, meter, heartbeat, reconciliation, reaper, supply, allocator } = this.#parts
     await settings.storage.open()
+    await this.#prepareDriver()
     this.#startedStreaming = (await settings.streaming?.start()) ?? false
     upkeep.gate.open()
     upkeep.relauncher.start()
@@ -30,6 +31,17 @@ export class PoolService {
     this.#report = await reconciliation.run()
     reaper.start()
     supply.spares.start(() => allocator.isIdle)
+  }
+
+  /** Before anybody has a lease that a busy event loop could let lapse. A driver that cannot be loaded says so at the first launch. */
+  async #prepareDriver(): Promise<void> {
+    const { driver, logger, clock, launchTimeoutMs: timeoutMs } = this.#parts.settings
+    const onTimeout = () => new TimeoutError(`Loading the driver "${driver.name}"`, timeoutMs)
+    try {
+      await withDeadline({ run: async () => driver.prepare?.(), timeoutMs, onTimeout, clock })
+    } catch (error) {
+      logger.warn('the driver of browsers could not be loaded', { driver: driver.name, error })
+    }
   }
 
   /** Detached sessions go on without this host from here; with `endsDetached` they end like the others. */

@@ -32,7 +32,8 @@ export interface PoolStats {
 }
 
 /**
- * `degraded`: the storage does not take heartbeats, or browsers do not start; `exhausted`: no further session fits; `down`: not started.
+ * `degraded`: the storage does not take heartbeats, or browsers do not start; `exhausted`: no further session fits, or is given out, as the
+ * pool is being drained; `down`: not started.
  */
 export interface PoolHealth {
   readonly status: 'ok' | 'degraded' | 'exhausted' | 'down'
@@ -64,9 +65,15 @@ export function poolStats(parts: {
   }
 }
 
-export function poolHealth(facts: { readonly state: LifecycleState; readonly stats: PoolStats; readonly failure: unknown }): PoolHealth {
-  const { state, stats, failure } = facts
+export function poolHealth(facts: {
+  readonly state: LifecycleState
+  readonly gate: { readonly isDraining: boolean }
+  readonly stats: PoolStats
+  readonly failure: unknown
+}): PoolHealth {
+  const { state, gate, stats, failure } = facts
   if (state !== 'running') return { status: 'down', reason: `the pool is ${state}` }
+  if (gate.isDraining) return { status: 'exhausted', reason: 'draining' }
   if (failure !== undefined) return { status: 'degraded', reason: `the last heartbeat failed: ${String(failure)}` }
   if (stats.breaker !== 'closed') return { status: 'degraded', reason: `browsers fail to start: the breaker is ${stats.breaker}` }
   const taken = stats.running + stats.starting + stats.ending // a spare makes room for a session

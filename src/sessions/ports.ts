@@ -178,6 +178,8 @@ export interface LaunchSpec {
   readonly downloadsDirectory: string
   /** Put back before anybody sees a page. Left out, or null: nothing. */
   readonly state?: BrowserState | null
+  /** Whether the folder was in use already, so that only what it lacks of `state` is put back: what it has goes first. */
+  readonly fillsState?: boolean
   /** Whether the folder is this session's alone, so that a lock on the profile that names another machine is only left over from there. */
   readonly ownsDirectory?: boolean
   /** Null: none. */
@@ -343,6 +345,8 @@ export interface BrowserHandle {
 /** Port to a browser technology. */
 export interface BrowserDriver {
   readonly name: string
+  /** Loads what the first launch, or the first attaching, would have to wait for. Part of a pool's start, which its failure does not stop. */
+  prepare?(): Promise<void>
   /** Rejects with `BrowserLaunchError`; after a rejection no process of it is left. */
   launch(spec: LaunchSpec, options: PageOperationOptions): Promise<BrowserHandle>
   /** Attaches to a browser that runs already; its `close` and `kill` only detach. Left out by drivers that cannot. */

@@ -29,7 +29,7 @@ export interface ReconciliationReport {
   readonly left: readonly ReconciledSession[]
   /** Browsers whose host is dead and that were nobody's any more; and those that this pool could not end when it was stopped. */
   readonly killed: readonly KilledProcesses[]
-  /** Folders that were removed, theirs and those of browsers that had ended by themselves. */
+  /** Folders that were removed: theirs, those of browsers that had ended by themselves, and those whose making or removal was broken off. */
   readonly removedDirectories: readonly string[]
   /** What could not be done; of browsers that outlasted the last `stop()` too. The next start tries it again. */
   readonly failures: readonly string[]
@@ -59,11 +59,11 @@ export class Reconciliation {
   async run(): Promise<ReconciliationReport> {
     const { settings, orphans, remains } = this.#parts
     const report: Draft = { adopted: [], marked: [], left: [], killed: [], removedDirectories: [], failures: [] }
-    const attempt = (what: string, work: () => Promise<void>) =>
-      work().catch((error: unknown) => {
-        settings.logger.warn(`could not ${what}`, { error })
-        report.failures.push(`could not ${what}: ${error instanceof Error ? error.message : String(error)}`)
-      })
+    const failed = (what: string, error: unknown) => {
+      settings.logger.warn(`could not ${what}`, { error })
+      report.failures.push(`could not ${what}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    const attempt = (what: string, work: () => Promise<void>) => work().catch((error: unknown) => failed(what, error))
     const own = remains.end()
     let folders: readonly SessionFolder[] = []
     await attempt('look for what other hosts left', async () => {
@@ -77,6 +77,9 @@ export class Reconciliation {
     })
     const dead = folders.filter((folder) => orphans.isHostDead(folder) && !report.removedDirectories.includes(folder.path))
     await Promise.all(dead.map((folder) => attempt(`remove ${folder.path}`, () => this.#folder(folder, report))))
+    await attempt('remove the folders that nobody owns', async () => {
+      report.removedDirectories.push(...(await orphans.sweepOwnerless((path, error) => failed(`remove ${path}`, error))))
+    })
     if (report.marked.length > 0) {
       await attempt('end the displays of sessions that were nobody’s', async () => void (await settings.streaming?.sweepDisplays?.()))
     }

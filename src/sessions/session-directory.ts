@@ -1,9 +1,15 @@
-import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { currentProcessSpace, identifyProcess, isAlive, isSameSpace, type ProcessIdentity, type ProcessSpace } from '../runtime/index.js'
 
 const PREFIX = 'runwright-session-'
 const OWNER_FILE = 'owner.json'
+const DRAFT_FILE = `${OWNER_FILE}.new`
+/** As `mkdtemp` names them. */
+const NAME = new RegExp(`^${PREFIX}[A-Za-z0-9]{6}$`)
+/** A browser that has just died may still be writing: the retries wait for it. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 3, retryDelay: 50 } as const
 
 /** A session's own folder, 0700: temporary files, profile and downloads of its browser. */
 export interface SessionDirectory {
@@ -58,8 +64,24 @@ export function sessionDirectoryAt(path: string): SessionDirectory {
     temporary: join(path, 'tmp'),
     profile: join(path, 'profile'),
     downloads: join(path, 'downloads'),
-    // a browser that has just died may still be writing: the retries wait for it
-    remove: () => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 }),
+    remove: () => removeFolder(path),
+  }
+}
+
+/** What says whose it is goes last: where this is broken off, the next start still knows what to do about the rest. */
+async function removeFolder(path: string): Promise<void> {
+  const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const removals = names.filter((name) => name !== OWNER_FILE).map((name) => rm(join(path, name), REMOVAL))
+  const failed = (await Promise.allSettled(removals)).find((removal) => removal.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  try {
+    await unlink(join(path, OWNER_FILE))
+    await rmdir(path)
+  } catch {
+    await rm(path, REMOVAL) // it was gone, or somebody has written something meanwhile
   }
 }
 
@@ -77,7 +99,7 @@ export async function ownSessionDirectory(
     space: currentProcessSpace(),
     ...identifyProcess(process.pid),
   }
-  const draft = join(path, `${OWNER_FILE}.new`)
+  const draft = join(path, DRAFT_FILE)
   await writeFile(draft, JSON.stringify(owner), { mode: 0o600 })
   await rename(draft, join(path, OWNER_FILE))
 }
@@ -89,11 +111,33 @@ export async function findSessionFolders(baseDirectory: string): Promise<readonl
   return (await Promise.all(paths.map(readSessionFolder))).filter((folder) => folder !== null)
 }
 
+/**
+ * Folders below one that were made for sessions, by this user, and say of nobody that he made them: their making or their removal was
+ * broken off. Only those in which nothing has changed since `untilMs`: what is younger may be being made right now.
+ */
+export async function findOwnerlessFolders(baseDirectory: string, untilMs: number): Promise<readonly string[]> {
+  const names = await readdir(baseDirectory).catch(() => []) // nothing was ever made there
+  const paths = names.filter((name) => NAME.test(name)).map((name) => join(baseDirectory, name))
+  const found = await Promise.all(paths.map(async (path) => ((await isOwnerless(path, untilMs)) ? path : null)))
+  return found.filter((path) => path !== null)
+}
+
+async function isOwnerless(path: string, untilMs: number): Promise<boolean> {
+  const found = await ownFolder(path)
+  if (found === null || found.mtimeMs > untilMs) return false
+  const owner = await lstat(join(path, OWNER_FILE)).catch((error: NodeJS.ErrnoException) => error.code)
+  return owner === 'ENOENT'
+}
+
+/** Null: no folder, or another user's. */
+async function ownFolder(path: string): Promise<Stats | null> {
+  const found = await lstat(path).catch(() => null)
+  return found === null || !found.isDirectory() || (process.geteuid !== undefined && found.uid !== process.geteuid()) ? null : found
+}
+
 /** Null: somebody else's, whatever its name says, or being made. */
 export async function readSessionFolder(path: string): Promise<SessionFolder | null> {
-  const found = await lstat(path).catch(() => null)
-  const isForeign = found === null || !found.isDirectory() || (process.geteuid !== undefined && found.uid !== process.geteuid())
-  const owner = isForeign ? null : await readOwner(path)
+  const owner = (await ownFolder(path)) === null ? null : await readOwner(path)
   return owner === null ? null : { path, owner }
 }
 

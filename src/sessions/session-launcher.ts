@@ -16,6 +16,7 @@ import type { BrowserWatch } from './browser-watch.js'
 import { Deferred } from './deferred.js'
 import { commitFinal } from './final-writes.js'
 import { idleFromNow } from './idle-clock.js'
+import { endLateLaunch } from './late-launch.js'
 import type { LaunchPermit } from './launch-breaker.js'
 import type { LaunchQueue } from './launch-queue.js'
 import type { LaunchSources } from './launch-sources.js'
@@ -251,9 +252,7 @@ export class SessionLauncher {
       settled.resolve()
     }
     if (late === null) return undo(progress.browser)
-    const { clock, closeTimeoutMs } = this.#settings
-    const timer = clock.setTimer(() => settled.resolve(), closeTimeoutMs) // whoever waits does not wait for ever
-    void late.then(undo).finally(() => timer.cancel())
+    void endLateLaunch(this.#settings, progress, late.then(undo)).finally(() => settled.resolve())
   }
 
   /**

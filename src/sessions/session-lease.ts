@@ -1,8 +1,9 @@
+import { parseArgument } from '../errors/index.js'
 import type { StoredEvent, Write } from '../storage/storage.js'
 import { type BrowserSession, toBrowserSession } from './browser-session.js'
 import type { LeaseRecord } from './lease-record.js'
-import type { ReleaseOutcome } from './options.js'
 import type { BrowserHandle, PageDriver } from './ports.js'
+import { type ReleaseOutcome, releaseSchema } from './release-options.js'
 import type { SanitizeOptions } from './session-sanitizer.js'
 
 /** What a lease asks of the pool that gave it. */
@@ -114,9 +115,11 @@ export class SessionLease {
    * longer than the pool's `sanitizeTimeoutMs`, the session is closed as tainted.
    * When the storage fails, the lease is no longer renewed and lapses by itself; the call may be repeated.
    * @throws {StaleLeaseError} `STALE_LEASE` when the session is somebody else's by now: nothing was changed.
+   * @throws {InvalidArgumentError} `INVALID_ARGUMENT`: the lease is held as before
    */
-  release(options: ReleaseOptions = {}): Promise<void> {
-    return this.#actions.release(this.#record, options.outcome ?? 'ok', options.sanitize)
+  async release(options: ReleaseOptions = {}): Promise<void> {
+    const { outcome, sanitize } = parseArgument(releaseSchema, options, 'release')
+    return this.#actions.release(this.#record, outcome, sanitize)
   }
 
   /**

@@ -10,8 +10,8 @@ export interface SessionLife {
   /** Null: it may idle until its end. */
   readonly idleTimeoutMinutes: number | null
   readonly onBrowserLost: OnBrowserLost
-  /** How its browser is started again; null: it cannot be. */
-  readonly start: BrowserStartRequest | null
+  /** How its browser is started again; null: it cannot be. Without a profile, when what it gave was taken away. */
+  start: BrowserStartRequest | null
   /** When its browser and its present context began, by the monotonic clock. */
   readonly bornAtMs: number
   contextBornAtMs: number

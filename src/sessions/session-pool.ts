@@ -1,20 +1,21 @@
-import { InvalidArgumentError, NotRunningError, PoolDrainingError, parseArgument } from '../errors/index.js'
+import { NotRunningError, PoolDrainingError, parseArgument } from '../errors/index.js'
 import { type AnyEvent, type Listener, sessionStream } from '../events/index.js'
 import { Lifecycle } from '../runtime/index.js'
 import { readStream } from '../storage/event-reader.js'
+import { givenText } from '../storage/given-text.js'
 import type { ArtifactRow } from '../storage/schema.js'
 import { type AttachSessionParams, attachSchema } from './attach-options.js'
 import type { BrowserSession } from './browser-session.js'
+import { assertFunction, assertLease, assertPoolEvent, namesSession, organizationOf } from './call-arguments.js'
+import { type CloseSessionParams, closeSchema } from './close-options.js'
 import { composePool, type PoolParts } from './compose-pool.js'
 import {
   type AcquireSessionParams,
   acquireSchema,
   type CloseAllSessionsParams,
-  type CloseSessionParams,
   type CreateOccupiedSessionParams,
   type CreateSessionParams,
   closeAllSchema,
-  closeSchema,
   createOccupiedSchema,
   createSessionSchema,
   type DrainParams,
@@ -192,11 +193,13 @@ export class SessionPool implements SessionCalls {
    * @returns what the function returns; its error goes before one of the release
    */
   async use<T>(request: UseSessionRequest, fn: (lease: SessionLease) => Promise<T> | T): Promise<T> {
-    return useLease('browserSessionId' in request ? await this.occupy(request) : await this.acquire(request), fn)
+    assertFunction(fn, 'use')
+    return useLease(namesSession(request) ? await this.occupy(request) : await this.acquire(request), fn)
   }
 
   /** `lease.release(options)`. */
-  release(lease: SessionLease, options: ReleaseOptions = {}): Promise<void> {
+  async release(lease: SessionLease, options: ReleaseOptions = {}): Promise<void> {
+    assertLease(lease, 'release')
     return lease.release(options)
   }
 
@@ -346,10 +349,13 @@ export class SessionPool implements SessionCalls {
 
   /** Calls the listener for what this process does to sessions; returns the function that ends it. */
   on<K extends PoolEventType>(type: K, listener: Listener<K>): () => void {
+    assertPoolEvent(type)
+    assertFunction(listener, 'on')
     return this.#parts.bus.on(type, listener)
   }
 
   onAny(listener: (event: AnyEvent<PoolEventType>) => void): () => void {
+    assertFunction(listener, 'onAny')
     return this.#parts.bus.onAny(listener)
   }
 
@@ -374,12 +380,13 @@ export class SessionPool implements SessionCalls {
   }
 
   health(): PoolHealth {
-    return poolHealth({ state: this.#lifecycle.state, stats: this.stats(), failure: this.#parts.heartbeat.failure })
+    const { upkeep, heartbeat } = this.#parts
+    return poolHealth({ state: this.#lifecycle.state, gate: upkeep.gate, stats: this.stats(), failure: heartbeat.failure })
   }
 
   /** The same calls, bound to an organisation. */
   forOrganization(organizationId: string): OrganizationSessions {
-    return new OrganizationSessions(this, organizationId)
+    return new OrganizationSessions(this, parseArgument(givenText(), organizationId, 'forOrganization'))
   }
 
   #assertRunning(): void {
@@ -388,12 +395,6 @@ export class SessionPool implements SessionCalls {
   }
 
   #organization(organizationId: string | undefined): string {
-    const id = organizationId ?? this.#parts.settings.organizationId
-    if (id !== undefined && id !== '') return id
-    throw new InvalidArgumentError('organizationId is missing: name it in the call, or give the SessionPool one', {
-      path: 'organizationId',
-      expected: 'string',
-      received: String(organizationId),
-    })
+    return organizationOf(organizationId ?? this.#parts.settings.organizationId)
   }
 }

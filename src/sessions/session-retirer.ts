@@ -45,7 +45,10 @@ export class SessionRetirer {
       : await this.#settings.storage.get('browser_sessions', browserSessionId)
     if (row === undefined || row.organizationId !== organizationId) throw new SessionNotFoundError(browserSessionId)
     const live = this.#registry.live(browserSessionId)
-    if (live !== undefined) live.life.unfit ??= 'drained'
+    if (live !== undefined && live.life.unfit === null) {
+      live.life.unfit = 'drained'
+      this.#registry.changed() // whoever stands in line for it hears of it
+    }
     if (result.ok) this.#journal.emit(result.events)
     if (isFinalStatus(row.status)) return toBrowserSession(row)
     return (await this.endIfFree(organizationId, browserSessionId, live?.life.unfit ?? 'drained')) ?? toBrowserSession(row)

@@ -4,7 +4,19 @@ import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import { readErrors } from '../../scripts/docs/error-classes.js'
 import { attachSchema } from '../../src/sessions/attach-options.js'
-import { acquireSchema, CLOSE_REASONS, createSessionSchema, occupySchema, sessionPoolOptionsSchema } from '../../src/sessions/options.js'
+import { CLOSE_REASONS, closeSchema } from '../../src/sessions/close-options.js'
+import {
+  acquireSchema,
+  closeAllSchema,
+  createSessionSchema,
+  drainSchema,
+  listSchema,
+  occupySchema,
+  renewSchema,
+  sessionPoolOptionsSchema,
+} from '../../src/sessions/options.js'
+import { createProfileSchema, saveProfileSchema } from '../../src/sessions/profiles/profile-params.js'
+import { releaseSchema } from '../../src/sessions/release-options.js'
 import { SessionPool } from '../../src/sessions/session-pool.js'
 import { statusesBefore, statusFor } from '../../src/sessions/session-status.js'
 import { MemoryStorage } from '../../src/storage/index.js'
@@ -59,6 +71,33 @@ describe('docs/sessions.md', () => {
     expect(rows.get('acquire')?.toSorted()).toEqual(Object.keys(acquireSchema.shape).toSorted())
     const { wait: _wait, priority: _priority, ...attach } = occupySchema.shape
     expect(Object.keys(attachSchema.shape)).toEqual(Object.keys(attach))
+  })
+
+  it.each([
+    ['release', releaseSchema],
+    ['renew', renewSchema],
+    ['close', closeSchema],
+    ['closeAll', closeAllSchema],
+    ['drain', drainSchema],
+    ['list', listSchema],
+    ['saveProfile', saveProfileSchema],
+    ['createProfile', createProfileSchema],
+  ] as const)('tells every argument of %s with its default', (call, schema) => {
+    const rows = rowsAfter('\n### Other arguments\n').filter(([name]) => codesOf(name)[0] === call)
+    const named = rows.map(([, argument]) => codesOf(argument)[0])
+    const ids = ['organizationId', 'browserSessionId'] // said above the table, once for all
+    expect(named.toSorted()).toEqual(
+      Object.keys(schema.shape)
+        .filter((key) => !ids.includes(key))
+        .toSorted(),
+    )
+    const shape: Readonly<Record<string, z.ZodType>> = schema.shape
+    for (const [, argument, byDefault = ''] of rows) {
+      const key = codesOf(argument)[0] ?? ''
+      const found = shape[key]?.safeParse(undefined)
+      if (byDefault === 'required') expect(found?.success, key).toBe(false)
+      else expect(found?.data === undefined ? '' : shown(found.data), key).toBe(codesOf(byDefault)[0] ?? '')
+    }
   })
 
   it('tells every reason for an end, with its status', () => {

@@ -47,16 +47,34 @@ export async function archiveDirectory(directory: string, beside: BrowserState):
  * and folders below the profile are taken.
  * @throws {ProfileUnreadableError} `PROFILE_UNREADABLE`
  */
-export async function unpackDirectory(body: Readable, directory: string, what: string): Promise<BrowserState> {
-  const filter = (path: string, entry: object) => isArchived(path) && isPlain(entry)
-  const unpack = extract({ cwd: directory, strict: true, noMtime: true, filter })
-  const emitter = unpack as unknown as NodeJS.EventEmitter
+export function unpackDirectory(body: Readable, directory: string, what: string): Promise<BrowserState> {
+  return unpack({ body, directory, what, accepts: isArchived })
+}
+
+/**
+ * The same for nothing but the state; the folder is left as it was.
+ * @throws {ProfileUnreadableError} `PROFILE_UNREADABLE`
+ */
+export function unpackStateFile(body: Readable, directory: string, what: string): Promise<BrowserState> {
+  return unpack({ body, directory, what, accepts: (path) => path === STATE_FILE })
+}
+
+async function unpack(params: {
+  readonly body: Readable
+  readonly directory: string
+  readonly what: string
+  readonly accepts: (path: string) => boolean
+}): Promise<BrowserState> {
+  const { body, directory, what, accepts } = params
+  const filter = (path: string, entry: object) => accepts(path) && isPlain(entry)
+  const unpacking = extract({ cwd: directory, strict: true, noMtime: true, filter })
+  const emitter = unpacking as unknown as NodeJS.EventEmitter
   emitter.on('error', () => {}) // the first is reported; what files under way say after it would end the process
   const done = once(emitter, 'close')
   done.catch(() => {}) // awaited below
   try {
-    for await (const chunk of body) if (!unpack.write(chunk as Buffer)) await Promise.race([once(emitter, 'drain'), done])
-    unpack.end()
+    for await (const chunk of body) if (!unpacking.write(chunk as Buffer)) await Promise.race([once(emitter, 'drain'), done])
+    unpacking.end()
     await done
     const state = stateFromText(await readFile(join(directory, STATE_FILE), 'utf8'), what)
     await rm(join(directory, STATE_FILE)) // it holds cookies, and has done its work

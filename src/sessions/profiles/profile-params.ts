@@ -1,13 +1,15 @@
 import { z } from 'zod'
-import type { LeaseRef } from '../options.js'
+import { givenText, isStorableText } from '../../storage/given-text.js'
+import type { LeaseRef } from '../close-options.js'
 
-const id = z.string().min(1)
+const id = givenText()
 const organizationId = id.optional()
 const signal = z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'expected an AbortSignal' })
 const profileName = z
   .string()
   .max(200)
   .refine((name) => name.trim() === name && name !== '', { error: 'expected a name without blanks around it' })
+  .refine(isStorableText, { error: 'expected a text without NUL and lone surrogates' })
 const leaseRef = z.custom<LeaseRef>((value) => typeof (value as LeaseRef | null)?.token === 'string', { error: 'expected a SessionLease' })
 
 export const saveProfileSchema = z.strictObject({
@@ -49,7 +51,7 @@ export type ProfileRef = z.input<typeof profileRefSchema>
 export const listProfilesSchema = z.strictObject({
   organizationId,
   /** Only the one of this name. */
-  name: z.string().optional(),
+  name: givenText().optional(),
   /** Id of the last profile of the page before. */
   after: id.optional(),
   /** 1 to 1,000. @default 100 */

@@ -1,10 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { ArtifactError, ProfileNotFoundError, ProfileUnreadableError } from '../../errors/index.js'
 import type { Artifacts } from '../../storage/artifacts/artifacts.js'
 import type { ArtifactRow, BrowserProfileRow } from '../../storage/schema.js'
 import type { Storage } from '../../storage/storage.js'
+import type { ProfileKind } from '../../storage/tables/browser-profiles.js'
 import type { BrowserState } from '../browser-state.js'
-import { unpackDirectory } from './profile-archive.js'
+import { unpackDirectory, unpackStateFile } from './profile-archive.js'
 import { unpackState } from './state-codec.js'
 
 export interface ListProfilesRequest {
@@ -64,13 +68,41 @@ export class ProfileReader {
    * @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND` when it was deleted meanwhile
    * @throws {ProfileUnreadableError} `PROFILE_UNREADABLE`
    */
-  async load(organizationId: string, browserProfileId: string, directory: string): Promise<BrowserState> {
+  load(organizationId: string, browserProfileId: string, directory: string): Promise<BrowserState> {
+    return this.#read(organizationId, browserProfileId, (kind, body, what) =>
+      kind === 'directory' ? unpackDirectory(body, directory, what) : stateOf(body, what),
+    )
+  }
+
+  /**
+   * The state of a profile alone: for a folder that has its files already.
+   * @param temporary - a folder for what is needed on the way
+   * @throws {ProfileNotFoundError} `PROFILE_NOT_FOUND`
+   * @throws {ProfileUnreadableError} `PROFILE_UNREADABLE`
+   */
+  loadState(organizationId: string, browserProfileId: string, temporary: string): Promise<BrowserState> {
+    return this.#read(organizationId, browserProfileId, async (kind, body, what) => {
+      if (kind === 'snapshot') return stateOf(body, what)
+      const directory = await mkdtemp(join(temporary, 'profile-'))
+      try {
+        return await unpackStateFile(body, directory, what)
+      } finally {
+        await rm(directory, { recursive: true, force: true })
+      }
+    })
+  }
+
+  async #read(
+    organizationId: string,
+    browserProfileId: string,
+    unpack: (kind: ProfileKind, body: Readable, what: string) => Promise<BrowserState>,
+  ): Promise<BrowserState> {
     const what = `Profile ${browserProfileId}`
     for (let attempt = 1, former: string | undefined; ; attempt += 1) {
       const { artifactId, kind } = await this.get(organizationId, browserProfileId)
       try {
         const { body } = await this.#artifacts.read({ organizationId, artifactId })
-        return kind === 'directory' ? await unpackDirectory(body, directory, what) : await unpackState(await buffer(body), what)
+        return await unpack(kind, body, what)
       } catch (error) {
         if (!ArtifactError.is(error)) throw error
         if (attempt >= ATTEMPTS || artifactId === former) throw new ProfileUnreadableError(what, 'its bytes are gone', error)
@@ -79,3 +111,5 @@ export class ProfileReader {
     }
   }
 }
+
+const stateOf = async (body: Readable, what: string) => unpackState(await buffer(body), what)

@@ -18,13 +18,27 @@ describe('retiring a session', () => {
     expect(await pool.retire({ browserSessionId })).toMatchObject({ status: 'running', retiredAt: clock.now() })
     await clock.advance(60_000)
     expect(lease.isHeld).toBe(true)
-    expect(await failure(pool.occupy({ browserSessionId, ...RUN_2 }))).toMatchObject({ code: 'SESSION_OCCUPIED' })
+    const waiting = { browserSessionId, ...RUN_2, wait: { timeoutMs: 10_000 } }
+    expect(await failure(pool.occupy({ browserSessionId, ...RUN_2 }))).toMatchObject({ code: 'SESSION_RETIRED' })
+    expect(await failure(pool.occupy(waiting))).toMatchObject({ code: 'SESSION_RETIRED' })
     const releasing = lease.release()
     const late = failure(pool.occupy({ browserSessionId, ...RUN_2 }))
     await releasing
-    expect((await late).code).toMatch(/^SESSION_(RETIRED|ENDED|OCCUPIED)$/)
+    expect((await late).code).toMatch(/^SESSION_(RETIRED|ENDED)$/)
     await clock.advance(0)
     expect(await row(storage, browserSessionId)).toMatchObject({ status: 'completed', closeReason: 'drained' })
+  })
+
+  it('is heard of at once by those that stand in line for it', async () => {
+    const { pool, clock } = await startPool()
+    const lease = await pool.createOccupied({ runnable: RUN_1 })
+    const { browserSessionId } = lease
+    const waiting = failure(pool.occupy({ browserSessionId, ...RUN_2, wait: { timeoutMs: 60_000 } }))
+    await clock.advance(0)
+    expect(pool.stats().waiting).toBe(1)
+    const beganAt = clock.now()
+    await pool.retire({ browserSessionId })
+    expect([(await waiting).code, clock.now(), pool.stats().waiting, lease.isHeld]).toEqual(['SESSION_RETIRED', beganAt, 0, true])
   })
 
   it('also when the lease ends in a commit of the holder’s own', async () => {
@@ -47,8 +61,8 @@ describe('retiring a session', () => {
     await first.clock.advance(12_000)
     expect(await row(first.storage, lease.browserSessionId)).toMatchObject({ status: 'completed', closeReason: 'drained' })
     expect(await row(first.storage, browserSessionId)).toMatchObject({ status: 'completed', closeReason: 'drained' })
-    while (first.pool.stats().ending > 0) await first.clock.advance(0)
-    expect([first.driver.liveHandles, first.directories()]).toEqual([0, []])
+    while (first.pool.stats().ending > 0 || first.directories().length > 0) await first.clock.advance(0)
+    expect(first.driver.liveHandles).toBe(0)
   })
 
   it('of nobody’s is refused', async () => {

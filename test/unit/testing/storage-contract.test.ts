@@ -81,7 +81,7 @@ describe('storageContract', () => {
   it('takes a claim that nothing shows for a failure', async () => {
     const factory = () => ({ storage: instanceOf(new MemoryStorage({ clock: ownClock }), serverLike) })
     const failures = await failuresOf({ factory, capabilities: serverLike })
-    expect(failures).toHaveLength(7)
+    expect(failures).toHaveLength(8)
     for (const { message } of failures) expect(message).toContain('factory() gave no `another` to show it with')
   })
 
