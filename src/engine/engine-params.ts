@@ -211,6 +211,18 @@ export const resumeRunSchema = runRefSchema.extend({
 export type ResumeRunParams = z.input<typeof resumeRunSchema>
 export type ResumeRunRequest = z.output<typeof resumeRunSchema>
 
+/** Arguments of `stop`. */
+export const stopSchema = z.strictObject({
+  /** Whether running runs may finish. @default true */
+  graceful: z.boolean().optional(),
+  /** For how long, in milliseconds. @default 30,000 */
+  timeoutMs: z
+    .number()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .optional(),
+})
+
 /** Names a session whose runs are asked for. */
 export const lastRunForSessionSchema = z.strictObject({ organizationId, browserSessionId: id })
 /** Names a session whose runs are asked for. */

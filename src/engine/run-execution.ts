@@ -196,6 +196,7 @@ export class RunExecution {
     try {
       const setupFailure = await this.#setUp()
       if (setupFailure !== null && this.#isFirst) return setupFailure
+      if (setupFailure !== null) recallAll(this.#state) // what was done before is in its result all the same
       outcome = setupFailure ?? (await this.#walkBlocks())
     } finally {
       timer.cancel()

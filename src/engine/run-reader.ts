@@ -85,9 +85,11 @@ export class RunReader {
     // a reader that has seen the end of an ended run would wait for ever
     const isOver = isFinalStatus(status) && !(includeAfterFinal && (await this.#deliveryOf(workflowRunId)) === 'pending')
     if (isOver && (await this.#storage.readEvents({ stream, after, limit: 1 })).length === 0) return
-    for await (const event of readStream({ storage: this.#storage, clock: this.#clock, stream, after, signal })) {
+    // one that asks for what is beyond the end hears of the end all the same
+    const isAhead = after > 0 && (await this.#storage.readEvents({ stream, after: after - 1, limit: 1 })).length === 0
+    for await (const event of readStream({ storage: this.#storage, clock: this.#clock, stream, after: isAhead ? 0 : after, signal })) {
       if (!includeAfterFinal && event.type.startsWith('webhook.')) return // the final event was before `after`
-      yield event
+      if (event.seq > after) yield event
       if (isDeliveryEnd(event)) return
       if (isFinalEvent(event.type) && !(includeAfterFinal && (await this.#deliveryOf(workflowRunId)) !== null)) return
     }

@@ -22,6 +22,7 @@ import {
   runRefSchema,
   type StartRunParams,
   startRunSchema,
+  stopSchema,
   type WaitForRunParams,
   waitForRunSchema,
   waitOptionsSchema,
@@ -85,10 +86,12 @@ export class WorkflowEngine extends WorkflowCalls {
    * Begins no more runs and waits for those that run, 30 s at most. What still runs then is handed over where its workflow says
    * `onHostLost: 'resume'`, so that another engine goes on with it at once, and else ends failed with `HOST_LOST`. Queued and paused runs
    * stay what they are. Stops the session pool if `start()` started it. The storage stays open: whoever made it closes it.
+   * @throws {InvalidArgumentError} `INVALID_ARGUMENT`; the engine goes on then
    */
-  stop(options: StopOptions = {}): Promise<void> {
-    this.#stopOptions = options
-    if (options.graceful === false) {
+  async stop(options: StopOptions = {}): Promise<void> {
+    const { graceful, timeoutMs } = parseArgument(stopSchema, options, 'stop')
+    this.#stopOptions = { ...(graceful === undefined ? {} : { graceful }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+    if (graceful === false) {
       this.#parts.executor.hurry()
       this.#parts.webhooks.hurry()
     }

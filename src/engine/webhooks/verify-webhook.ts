@@ -35,13 +35,16 @@ const DEFAULT_TOLERANCE_SECONDS = 300
  * Checks that a webhook comes from who has the secret, and just now. Compares in constant time.
  * @throws {WebhookVerificationError} `WEBHOOK_NOT_VERIFIED`; `details.reason` is `missing_header`, `malformed`, `wrong_signature`,
  * `too_old` or `from_the_future`
- * @throws {InvalidArgumentError} `INVALID_ARGUMENT` for a secret that is empty, or a tolerance that is no number of seconds
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT` for a body that was parsed already, a secret that is empty, or a tolerance that is no
+ * number of seconds
  *
  * @example
  * const { deliveryId, result } = verifyWebhook({ headers: request.headers, body: await request.text(), secret })
  */
 export function verifyWebhook(params: VerifyWebhookParams): VerifiedWebhook {
   const { headers, body } = params
+  if (typeof headers !== 'object' || headers === null) throw unfit('headers', 'headers', headers)
+  if (typeof body !== 'string' && !(body instanceof Uint8Array)) throw unfit('body', 'the body as it was received, unparsed', body)
   const secrets = checkedSecrets(params.secret)
   const toleranceMs = checkedTolerance(params.toleranceSeconds ?? DEFAULT_TOLERANCE_SECONDS) * 1_000
   const deliveryId = headerOf(headers, WEBHOOK_HEADERS.delivery, /^[\x21-\x7e]{1,200}$/)
@@ -57,6 +60,10 @@ export function verifyWebhook(params: VerifyWebhookParams): VerifiedWebhook {
     throw new WebhookVerificationError('from_the_future', `it was sent ${Math.round(-ageMs / 1_000)} s in the future`)
   }
   return { deliveryId, timestamp: sentAt, result: resultIn(body) }
+}
+
+function unfit(path: string, expected: string, value: unknown): InvalidArgumentError {
+  return new InvalidArgumentError(`verifyWebhook: ${path}: expected ${expected}`, { path, expected, received: typeof value })
 }
 
 /** An empty secret is one that everybody knows. */

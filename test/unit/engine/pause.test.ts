@@ -157,3 +157,23 @@ describe('a pause', () => {
     expect((await blockRows(memory)).map(({ label }) => label)).toEqual(['a'])
   })
 })
+
+it('a run that cannot be set up again keeps what it had done, for its finally block and its result', async () => {
+  const seen: unknown[] = []
+  const host = await startHost({
+    engine: { handlers: { order: () => ({ orderId: 17 }), undo: ({ outputs }) => seen.push(outputs) && null } },
+  })
+  const { memory, clock, engine, pool } = host
+  const { browserSessionId } = await settle(pool.create({}), clock)
+  const handle = await host.start(
+    { finallyBlockLabel: 'undo', blocks: [code('one', 'order'), ask(), code('undo', 'undo')] },
+    { browserSessionId },
+  )
+  await until(() => paused(memory))
+  await settle(pool.close({ browserSessionId, force: true }), clock)
+  await engine.resume({ workflowRunId: handle.workflowRunId, decision: 'approve' })
+  const result = await settle(handle.result(), clock)
+  expect(result.status).toBe('failed')
+  expect(result.outputs).toMatchObject({ one_output: { orderId: 17 } })
+  expect(seen).toEqual([{ one: { orderId: 17 } }])
+})
