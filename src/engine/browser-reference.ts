@@ -17,10 +17,14 @@ export const pageAddressSchema = z
 /** What names the browser of a call; at most one of them. */
 const REFERENCES = ['browserSessionId', 'browserProfileId', 'browserAddress', 'workflowRunId'] as const
 
-/** Refuses more than one reference to a browser. */
+/** Refuses more than one reference to a browser, and a wait for a session that is not named. */
 export function oneBrowser<S extends z.ZodObject>(schema: S): S {
   const given = (value: unknown) => REFERENCES.filter((key) => (value as Record<string, unknown>)[key] !== undefined)
   return schema.check((context) => {
+    const { wait, browserSessionId } = context.value as { wait?: unknown; browserSessionId?: unknown }
+    if (wait !== undefined && browserSessionId === undefined) {
+      context.issues.push({ code: 'custom', message: 'names no session to wait for', path: ['wait'], input: context.value })
+    }
     const keys = given(context.value)
     const [, second] = keys
     if (second === undefined) return

@@ -122,8 +122,13 @@ export const startRunSchema = oneBrowser(
     requestId: z.string().min(1).max(500).optional(),
     /** Higher first. */
     priority: z.number().int().min(-1_000_000).max(1_000_000).default(0),
-    /** The same key gives back the same run. */
-    idempotencyKey: z.string().min(1).max(500).optional(),
+    /** The same key gives back the same run. One that begins with `run_block:` is refused: child runs have such. */
+    idempotencyKey: z
+      .string()
+      .min(1)
+      .max(500)
+      .refine((key) => !key.startsWith('run_block:'), { error: 'expected a key that does not begin with "run_block:"' })
+      .optional(),
     /** What the run may do, and where, beside the policies of the engine and of the workflow: each of them has to admit an action. */
     scopePolicy: scopePolicy.optional(),
     /** The host's own facts: at most 20 keys of 64 characters, values of 256. */

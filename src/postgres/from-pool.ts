@@ -21,6 +21,12 @@ const ignore = () => {} // an idle connection that breaks is replaced by the poo
 /** Clients that have our listener: one each, however many storages share their pool. */
 const listenedTo = new WeakSet<PgClientLike>()
 
+function listenTo(client: PgClientLike): void {
+  if (listenedTo.has(client)) return
+  listenedTo.add(client)
+  client.on('error', ignore)
+}
+
 /** The port over a pool of `pg`. */
 export class PoolPort implements OwnedPort {
   readonly isDurable = true
@@ -42,6 +48,7 @@ export class PoolPort implements OwnedPort {
   async open(): Promise<void> {
     this.#pool = await this.#options.pool()
     this.#pool.on('error', ignore)
+    this.#pool.on('connect', listenTo) // an error that comes before the connection is handed over would end the process
   }
 
   async close(): Promise<void> {
@@ -50,6 +57,7 @@ export class PoolPort implements OwnedPort {
     if (pool === undefined) return
     if (this.#options.isOwned) await pool.end()
     pool.removeListener('error', ignore)
+    pool.removeListener('connect', listenTo)
   }
 
   async query(statement: Statement): Promise<readonly TextRow[]> {
@@ -136,10 +144,7 @@ export class PoolPort implements OwnedPort {
     if (pool === undefined) throw new PortFailure(new Error('The pool is closed'), { wasSent: false })
     try {
       const client = await pool.connect()
-      if (!listenedTo.has(client)) {
-        listenedTo.add(client)
-        client.on('error', ignore)
-      }
+      listenTo(client)
       return client
     } catch (error) {
       throw new PortFailure(error, { wasSent: false })

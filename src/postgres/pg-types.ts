@@ -27,8 +27,10 @@ export interface PgClientLike {
 /** What is used of a `Pool` of `pg`, version 8. */
 export interface PgPoolLike {
   connect(): Promise<PgClientLike>
-  on(event: 'error', listener: (error: Error) => void): unknown
-  removeListener(event: 'error', listener: (error: Error) => void): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: what a listener gets depends on the event
+  on(event: 'error' | 'connect', listener: (argument: any) => void): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  removeListener(event: 'error' | 'connect', listener: (argument: any) => void): unknown
   end(): Promise<void>
   readonly options?: { readonly max?: number | undefined }
 }

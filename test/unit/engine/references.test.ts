@@ -26,3 +26,14 @@ it('refuses settings that it does not know', async () => {
   await expect(engine.createWorkflow(params)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { path: 'runsSequentially' } })
   await engine.stop()
 })
+
+it.each([
+  ['wait', { wait: { timeoutMs: 1_000 } }],
+  ['idempotencyKey', { idempotencyKey: 'run_block:rb_1' }],
+])('refuses a run whose %s can mean nothing', async (path, more) => {
+  const engine = new WorkflowEngine({ storage: new MemoryStorage(), organizationId: 'acme' })
+  await engine.start()
+  const started = engine.startRun({ workflowPermanentId: 'wpid_1', ...more })
+  await expect(started).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { path } })
+  await engine.stop()
+})
