@@ -195,7 +195,9 @@ describeUnless(missingBrowser ?? missing('tigervnc'), 'sessions that outlive the
     ])
     const pool = makePool('second')
     await pool.start()
-    expect(pool.reconciliation).toMatchObject({ adopted: [], marked: [{ browserSessionId }], killed: [{ browserSessionId }], failures: [] })
+    expect(pool.reconciliation).toMatchObject({ adopted: [], marked: [{ browserSessionId }], failures: [] })
+    // processes of the others may be on their way out still: they die with their host, but not in the same moment
+    expect(pool.reconciliation?.killed).toContainEqual(expect.objectContaining({ browserSessionId }))
     expect(await pool.get({ browserSessionId })).toMatchObject({ status: 'failed', closeReason: 'orphan', displayDir: null })
     await until('its processes are gone', () => !processes.some(isProcessAlive))
     expect(isProcessAlive(other)).toBe(true)
