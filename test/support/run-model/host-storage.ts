@@ -1,6 +1,6 @@
 import { sleep } from '../../../src/runtime/index.js'
 import type { CommitResult, Storage, Wake, Write } from '../../../src/storage/index.js'
-import type { HostClock } from './host-clock.js'
+import type { HostClock } from '../host-clock.js'
 
 /** How a host’s way to the storage is. */
 export interface Weather {

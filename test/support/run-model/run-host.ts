@@ -3,7 +3,7 @@ import { type Ids, sleep, systemRandom } from '../../../src/runtime/index.js'
 import { SessionPool } from '../../../src/sessions/index.js'
 import type { Storage } from '../../../src/storage/index.js'
 import { FakeBrowserDriver, type FakeClock } from '../../../src/testing/index.js'
-import { HostClock } from './host-clock.js'
+import { HostClock } from '../host-clock.js'
 import { FAIR, HostStorage } from './host-storage.js'
 
 /** Lease of runs and of sessions, in milliseconds. */

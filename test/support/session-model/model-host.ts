@@ -4,7 +4,7 @@ import { SessionPool, type SessionPoolOptions } from '../../../src/sessions/inde
 import type { ConnectSpec, LaunchSpec, PageOperationOptions } from '../../../src/sessions/ports.js'
 import type { Storage } from '../../../src/storage/index.js'
 import { FakeBrowserDriver, type FakeBrowserHandle, type FakeClock } from '../../../src/testing/index.js'
-import { ModelClock } from './model-clock.js'
+import { HostClock } from '../host-clock.js'
 import { FAIR, ModelStorage } from './model-storage.js'
 
 /** What every host of a schedule has. */
@@ -45,7 +45,7 @@ class ModelDriver extends FakeBrowserDriver {
   /** By connection: the browser. */
   readonly #behind = new Map<FakeBrowserHandle, FakeBrowserHandle>()
 
-  constructor(params: { clock: ModelClock; maxSessions: number } & Pick<HostWorld, 'onViolation' | 'browserOf'>) {
+  constructor(params: { clock: HostClock; maxSessions: number } & Pick<HostWorld, 'onViolation' | 'browserOf'>) {
     super({ clock: params.clock })
     this.#browserOf = params.browserOf
     this.#maxSessions = params.maxSessions
@@ -99,7 +99,7 @@ class ModelDriver extends FakeBrowserDriver {
 /** One process: a pool with its own clock, its own way to the storage, its own browsers. */
 export class ModelHost {
   readonly hostId: string
-  readonly clock: ModelClock
+  readonly clock: HostClock
   readonly storage: ModelStorage
   readonly driver: ModelDriver
   readonly pool: SessionPool
@@ -111,7 +111,7 @@ export class ModelHost {
     const { options, ids, onViolation, browserOf } = world
     this.hostId = hostId
     this.baseDirectory = `${world.baseDirectory}/${hostId}`
-    this.clock = new ModelClock(world.clock)
+    this.clock = new HostClock(world.clock)
     this.storage = new ModelStorage(world.storage, this.clock)
     this.driver = new ModelDriver({ clock: this.clock, maxSessions: options.maxSessions, onViolation, browserOf })
     const random = { bytes: (size: number) => systemRandom.bytes(size), fraction: () => 0.5 } // no jitter

@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '../../../src/runtime/index.js'
-import type { FakeClock } from '../../../src/testing/index.js'
+import type { Clock, Timer } from '../../src/runtime/index.js'
+import type { FakeClock } from '../../src/testing/index.js'
 
 /** One process’s sight of the world’s time: a wall clock of its own, and timers that wait while it is frozen and never fire once it has died. */
 export class HostClock implements Clock {
