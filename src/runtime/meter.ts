@@ -1,15 +1,18 @@
 /** Attributes of a measurement. */
 export type MeterAttributes = Readonly<Record<string, string | number | boolean>>
 
+/** Takes the figures of one collection. */
 export interface ObservableResult {
   observe(value: number, attributes?: MeterAttributes): void
 }
 
+/** What an instrument is told about itself. */
 export interface MeterInstrumentOptions {
   readonly description?: string
   readonly unit?: string
 }
 
+/** A gauge that is asked when its figures are collected. */
 export interface ObservableGauge {
   addCallback(callback: (result: ObservableResult) => void): void
   removeCallback(callback: (result: ObservableResult) => void): void
